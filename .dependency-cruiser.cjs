@@ -1,0 +1,56 @@
+// The arrows of the architecture. server/testing/architecture.test.ts runs this and asserts that it read
+// the whole tree. When an arrow must widen, widen it here in the same commit and say why.
+const ban = (name, from, to, except) => ({
+  name,
+  severity: "error",
+  from: { path: from, pathNot: "(\\.test\\.ts$|/testing/)" },
+  to: { path: to, ...(except && { pathNot: except }) },
+});
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    ban("protocols-import-nobody", "^protocols/", "^(server|native|pipelines|bench)/"),
+    ban("native-imports-nobody", "^native/", "^(server|protocols|pipelines|bench)/"),
+    ban("codecs-share-core-only", "^protocols/(oip-rest|oip-grpc|repository|admin)/", "^protocols/", [
+      "^protocols/core/",
+      "^protocols/$1/",
+    ]),
+    ban("stream-speaks-oip-rest", "^protocols/stream/", "^protocols/(client|oip-grpc|repository|admin)/"),
+    ban("core-is-the-bottom", "^protocols/core/", "^protocols/", ["^protocols/core/"]),
+    ban("lib-knows-no-domain", "^server/lib/", "^(server|protocols|native)/", ["^server/lib/"]),
+    ban("models-is-the-core", "^server/models/", "^server/", ["^server/(models|lib)/"]),
+    ban("plugins-see-interfaces", "^server/(sources|engine)/", "^server/models/", [
+      "^server/models/(source|loader|servable)\\.ts$",
+    ]),
+    ban("plugins-stay-apart", "^server/(sources|engine)/", "^server/", ["^server/($1|models|lib)/"]),
+    ban("request-is-below-transport", "^server/request/", "^server/", ["^server/(request|models|access|lib)/"]),
+    ban("request-sees-leases", "^server/request/", "^server/models/", [
+      "^server/models/(lease|serving-map|servable|lifecycle)\\.ts$",
+    ]),
+    ban("transport-reaches-models-through-request", "^server/transport/", "^server/(models|sources|engine|threads|config)/"),
+    ban("access-knows-no-transport", "^server/access/", "^server/", ["^server/(access|lib)/"]),
+    ban("sidecars-speak-the-wire", "^(pipelines|bench)/", "^(server|native)/"),
+    // main.ts is the process edge: it hands `sluice publish` and `sluice bench` to their rooms.
+    ban("server-knows-no-sidecar", "^server/(?!main\\.ts)", "^(pipelines|bench)/"),
+    ban("one-socket-seam", "^(server/(?!transport/)|protocols|pipelines|native)", "uWebSockets"),
+    ban("one-onnx-seam", "^(server/(?!engine/)|protocols|native|pipelines)", "onnxruntime-node"),
+    {
+      name: "tests-are-leaves",
+      severity: "error",
+      from: { pathNot: "(\\.test\\.ts$|/testing/)" },
+      to: { path: "(\\.test\\.ts$|/testing/)" },
+    },
+    {
+      name: "no-undeclared-package",
+      severity: "error",
+      from: {},
+      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown", "unknown", "undetermined"] },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^(dist|node_modules)/" },
+  },
+};

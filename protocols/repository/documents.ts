@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import type { Static, TSchema } from "@sinclair/typebox";
+import { Ajv, type ErrorObject } from "ajv";
+import { MODEL_FILE } from "./layout.ts";
+import { IndexSchema, type Manifest, ManifestSchema, type RepositoryIndex } from "./schemas.ts";
+
+/** Thrown for a document that cannot be read: says which, where in it, what was expected and what came. */
+export class DocumentError extends Error {
+  constructor(document: string, problem: string) {
+    super(`${document}: ${problem}`);
+    this.name = "DocumentError";
+  }
+}
+
+const ajv = new Ajv({ strict: false, allErrors: false, verbose: true });
+const isIndex = ajv.compile(IndexSchema);
+const isManifest = ajv.compile(ManifestSchema);
+
+export const EMPTY_INDEX: RepositoryIndex = {
+  schemaVersion: 1,
+  generation: 0,
+  models: {},
+  removed: [],
+};
+
+/** @throws DocumentError naming the first thing that does not fit. */
+export function parseIndex(bytes: Uint8Array): RepositoryIndex {
+  const index = parse("index.json", bytes, isIndex as Validator<typeof IndexSchema>);
+  for (const [name, model] of Object.entries(index.models)) {
+    for (const [alias, version] of Object.entries(model.aliases)) {
+      if (model.versions[version] === undefined) {
+        throw new DocumentError(
+          "index.json",
+          `models.${name}.aliases.${alias} points at version ${version}, which models.${name}.versions lacks`,
+        );
+      }
+    }
+  }
+  return index;
+}
+
+/**
+ * @param document its path, for messages
+ * @throws DocumentError naming the first thing that does not fit.
+ */
+export function parseManifest(document: string, bytes: Uint8Array): Manifest {
+  const manifest = parse(document, bytes, isManifest as Validator<typeof ManifestSchema>);
+  const paths = manifest.files.map((file) => file.path);
+  if (new Set(paths).size !== paths.length)
+    throw new DocumentError(document, "files holds a path twice");
+  if (!paths.includes(MODEL_FILE)) throw new DocumentError(document, `files lacks '${MODEL_FILE}'`);
+  return manifest;
+}
+
+/** The bytes that are stored and hashed: stable key order is the writer's, two spaces, one newline. */
+export function serializeDocument(document: RepositoryIndex | Manifest): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`);
+}
+
+export function sha256Hex(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+type Validator<T extends TSchema> = ((value: unknown) => value is Static<T>) & {
+  errors?: ErrorObject[] | null;
+};
+
+function parse<T extends TSchema>(
+  document: string,
+  bytes: Uint8Array,
+  is: Validator<T>,
+): Static<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new DocumentError(
+      document,
+      `expected JSON, got ${bytes.byteLength} bytes that do not parse`,
+    );
+  }
+  if (is(value)) return value;
+  throw new DocumentError(document, describe(is.errors?.[0]));
+}
+
+function describe(error: ErrorObject | undefined): string {
+  if (error === undefined) return "does not fit its schema";
+  const at =
+    error.instancePath === "" ? "the document" : error.instancePath.slice(1).replaceAll("/", ".");
+  if (error.keyword === "additionalProperties") {
+    return `${at} has the unknown key '${(error.params as { additionalProperty: string }).additionalProperty}'`;
+  }
+  const came = JSON.stringify(error.data)?.slice(0, 80) ?? "nothing";
+  return `${at} ${error.message ?? "does not fit"}, got ${came}`;
+}

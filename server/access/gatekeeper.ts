@@ -1,0 +1,18 @@
+import type { Action, Principal } from "./principal.ts";
+
+/**
+ * Authentication and authorisation as the transports see them; one instance a serving thread.
+ * Every transport calls exactly these two, in this order, for every route.
+ */
+export interface Gatekeeper {
+  /**
+   * @param credential the bearer token or key of the request, without scheme; null when none came
+   * @throws InferError `unauthenticated`
+   */
+  authenticate(credential: string | null): Principal;
+  /**
+   * @param model null where the action concerns no one model
+   * @throws InferError `permission-denied`
+   */
+  authorise(principal: Principal, action: Action, model: string | null): void;
+}

@@ -1,0 +1,51 @@
+import type { LogLevel } from "../observe/log.ts";
+
+export const MODEL_CONTROL_MODES = ["none", "poll", "explicit"] as const;
+export type ModelControlMode = (typeof MODEL_CONTROL_MODES)[number];
+
+/**
+ * The whole configuration of `sluice serve`, frozen. Each key is set by a flag (`--http-port`), an
+ * environment variable (`SLUICE_HTTP_PORT`) or a key of server.yaml (`httpPort`), in that order of
+ * precedence. Settings, defaults and texts: config/settings.ts.
+ */
+export interface Config {
+  /** Folder for everything that outlives the process: cache, keys, audit log. */
+  readonly home: string;
+  readonly host: string;
+  /** Allows a non-loopback host without keys. */
+  readonly insecure: boolean;
+  /** HTTP serving threads; node:http always uses one. */
+  readonly threads: number;
+  /** 0 takes a free port. */
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly metricsPort: number;
+  /** A folder, or https://ACCOUNT.blob.core.windows.net/CONTAINER[/PREFIX] (any Azure Blob endpoint). */
+  readonly modelRepository: string;
+  readonly modelControlMode: ModelControlMode;
+  /** Models to load at start in explicit mode. */
+  readonly loadModel: readonly string[];
+  readonly repositoryPollSecs: number;
+  /** API keys; null looks for keys.json in `home` and serves without authentication if it is not there. */
+  readonly keysFile: string | null;
+  readonly redisUrl: string | null;
+  readonly logLevel: LogLevel;
+  readonly maxBodyBytes: number;
+  readonly maxInflightBytes: number;
+  /** Requests waiting or running per version. */
+  readonly maxQueue: number;
+  readonly maxBatchRows: number;
+  /** Engine threads (each with its own session) per version. */
+  readonly engineThreads: number;
+  /** Threads inside one run; 0 divides the machine's cores by engineThreads. */
+  readonly intraOpThreads: number;
+  /** WebSocket: requests in flight and unsent bytes per connection. */
+  readonly maxStreamInflight: number;
+  readonly maxStreamEgressBytes: number;
+  readonly vetTimeoutMs: number;
+  readonly vetMaxRssBytes: number;
+  /** After SIGTERM: keep serving, not ready, for this long. */
+  readonly drainDelayMs: number;
+  /** Then wait at most this long for what is in flight. */
+  readonly exitTimeoutSecs: number;
+}

@@ -1,0 +1,37 @@
+/**
+ * The life of one version on this server. Drawn, with the exit of every state, in
+ * deploy/docs/lifecycle.md. An illegal step is a bug and throws.
+ */
+export const VERSION_STATES = [
+  "absent",
+  "downloading",
+  "verified",
+  "vetting",
+  "loading",
+  "warming",
+  "ready",
+  "draining",
+  "unloaded",
+  "failed",
+] as const;
+
+export type VersionState = (typeof VERSION_STATES)[number];
+
+const NEXT: Readonly<Record<VersionState, readonly VersionState[]>> = {
+  absent: ["downloading"],
+  downloading: ["verified"],
+  verified: ["vetting"],
+  vetting: ["loading"],
+  loading: ["warming"],
+  warming: ["ready"],
+  ready: ["draining"],
+  draining: ["unloaded"],
+  unloaded: ["downloading"],
+  failed: ["downloading", "unloaded"],
+};
+
+/** @throws Error when the lifecycle has no such step; every state may fail. */
+export function assertTransition(from: VersionState, to: VersionState): void {
+  if (to === "failed" || NEXT[from].includes(to)) return;
+  throw new Error(`illegal lifecycle step ${from} -> ${to}`);
+}

@@ -1,0 +1,50 @@
+/** Where wanted versions come from. Implementations: server/sources. */
+
+/** What the repository wants of one model. */
+export interface WantedModel {
+  readonly name: string;
+  /** Version number to the hash of its manifest. Immutable: a number never changes its hash. */
+  readonly versions: ReadonlyMap<number, string>;
+  readonly aliases: ReadonlyMap<string, number>;
+}
+
+/** A whole, consistent reading of the repository's index. */
+export interface WantedSet {
+  readonly generation: number;
+  readonly models: ReadonlyMap<string, WantedModel>;
+  /** Models that were taken away on purpose; only these unload. */
+  readonly removed: ReadonlySet<string>;
+}
+
+/** A verified copy of a version on the local disk; the folder is never changed again. */
+export interface LocalVersion {
+  readonly directory: string;
+  readonly manifestSha256: string;
+}
+
+export type FetchPhase = "downloading" | "verifying";
+
+export interface Source {
+  /** For logs and the banner; holds no secret. */
+  readonly description: string;
+  /**
+   * Reads the index. null: unchanged since the last call that returned a set.
+   * Rejects when the repository cannot be reached or read: that means "unknown", never "nothing".
+   */
+  poll(signal: AbortSignal): Promise<WantedSet | null>;
+  /** The last set that was read before a restart, for a start without the repository; null if none. */
+  lastKnown(): Promise<WantedSet | null>;
+  /**
+   * Brings a version to the local disk, or finds it there. Resumes a broken download. Called for
+   * one version at a time. Rejects with a message that names the file and what was wrong.
+   */
+  fetch(
+    model: string,
+    version: number,
+    manifestSha256: string,
+    onPhase: (phase: FetchPhase) => void,
+    signal: AbortSignal,
+  ): Promise<LocalVersion>;
+  /** Calls `wake` whenever it might pay to poll now; a hint only. Returns how to stop. */
+  watch(wake: () => void): () => void;
+}

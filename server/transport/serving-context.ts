@@ -1,0 +1,30 @@
+import type { Gatekeeper } from "../access/gatekeeper.ts";
+import type { Principal } from "../access/principal.ts";
+import type { Logger } from "../observe/log.ts";
+import type { Pipeline } from "../request/pipeline.ts";
+
+/** What every transport of one serving thread stands on. */
+export interface ServingContext {
+  readonly pipeline: Pipeline;
+  readonly gatekeeper: Gatekeeper;
+  readonly log: Logger;
+  /** Ready for traffic: the first models serve and no drain has begun. */
+  isReady(): boolean;
+  isDraining(): boolean;
+  /**
+   * Asks the control thread to load or unload a model (explicit mode).
+   * @throws InferError `conflict`, `model-not-found`, `unavailable` with the reason of a failed load
+   */
+  steer(action: "load" | "unload", model: string, principal: Principal): Promise<void>;
+}
+
+/** A listener on one thread. */
+export interface Listener {
+  /** The bound port. */
+  readonly port: number;
+  readonly name: string;
+  /** Stops accepting; what is in flight goes on. */
+  stopAccepting(): void;
+  /** Resolves when nothing is in flight, or rejects after the deadline. Closes every connection. */
+  close(deadlineMs: number): Promise<void>;
+}
