@@ -1,0 +1,42 @@
+import type { InferResponse, ModelRef } from "../core/infer.ts";
+import type { TensorSignature } from "../core/signature.ts";
+import type { Tensor } from "../core/tensor.ts";
+
+/** What a caller asks; ids and encodings are the client's affair. */
+export interface InferInput {
+  readonly inputs: readonly Tensor[];
+  /** null: all outputs. */
+  readonly outputs: readonly string[] | null;
+}
+
+export interface ModelDescription {
+  readonly name: string;
+  readonly versions: readonly string[];
+  readonly platform: string;
+  readonly inputs: readonly TensorSignature[];
+  readonly outputs: readonly TensorSignature[];
+}
+
+/**
+ * One connection (or pool of them) to an Open Inference Protocol server; the same over HTTP, gRPC
+ * and WebSocket. Calls may overlap. Every failure is an InferError: one that the server sent keeps
+ * its code, a broken connection is `unavailable`.
+ */
+export interface InferenceClient {
+  readonly protocol: "http" | "grpc" | "websocket";
+  infer(ref: ModelRef, input: InferInput): Promise<InferResponse>;
+  close(): Promise<void>;
+}
+
+/** The calls around inference; HTTP and gRPC clients have them. */
+export interface ControlClient {
+  isServerReady(): Promise<boolean>;
+  isModelReady(ref: ModelRef): Promise<boolean>;
+  describe(ref: ModelRef): Promise<ModelDescription>;
+}
+
+export interface ClientOptions {
+  /** Sent as `authorization: Bearer …`; null for none. */
+  readonly apiKey: string | null;
+  readonly timeoutMs: number;
+}
