@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Static, TSchema } from "@sinclair/typebox";
 import { Ajv, type ErrorObject } from "ajv";
-import { MODEL_FILE } from "./layout.ts";
+import { isAlias, isModelName } from "../core/names.ts";
+import { CLAIM_FILE, INDEX_PATH, MANIFEST_FILE, MODEL_FILE } from "./layout.ts";
 import { IndexSchema, type Manifest, ManifestSchema, type RepositoryIndex } from "./schemas.ts";
 
 /** Thrown for a document that cannot be read: says which, where in it, what was expected and what came. */
@@ -23,20 +24,42 @@ export const EMPTY_INDEX: RepositoryIndex = {
   removed: [],
 };
 
+/** No index or manifest is larger; readers refuse to buffer more. */
+export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
+
 /** @throws DocumentError naming the first thing that does not fit. */
 export function parseIndex(bytes: Uint8Array): RepositoryIndex {
-  const index = parse("index.json", bytes, isIndex as Validator<typeof IndexSchema>);
-  for (const [name, model] of Object.entries(index.models)) {
-    for (const [alias, version] of Object.entries(model.aliases)) {
-      if (model.versions[version] === undefined) {
-        throw new DocumentError(
-          "index.json",
-          `models.${name}.aliases.${alias} points at version ${version}, which models.${name}.versions lacks`,
-        );
-      }
+  const index = parse(INDEX_PATH, bytes, isIndex as Validator<typeof IndexSchema>);
+  for (const name of index.removed) {
+    assertModelName(INDEX_PATH, "removed", name);
+    if (Object.hasOwn(index.models, name)) {
+      throw new DocumentError(INDEX_PATH, `'${name}' stands in both models and removed`);
     }
   }
+  for (const [name, model] of Object.entries(index.models)) {
+    assertModelName(INDEX_PATH, "models", name);
+    assertAliases(name, model);
+  }
   return index;
+}
+
+function assertAliases(name: string, model: RepositoryIndex["models"][string]): void {
+  for (const [alias, version] of Object.entries(model.aliases)) {
+    const at = `models.${name}.aliases.${alias}`;
+    if (!isAlias(alias)) throw new DocumentError(INDEX_PATH, `${at} is not a legal alias`);
+    if (!Object.hasOwn(model.versions, version)) {
+      throw new DocumentError(
+        INDEX_PATH,
+        `${at} points at version ${version}, which models.${name}.versions lacks`,
+      );
+    }
+  }
+}
+
+function assertModelName(document: string, where: string, name: string): void {
+  if (!isModelName(name)) {
+    throw new DocumentError(document, `${where} holds '${name}', which is not a legal model name`);
+  }
 }
 
 /**
@@ -45,10 +68,18 @@ export function parseIndex(bytes: Uint8Array): RepositoryIndex {
  */
 export function parseManifest(document: string, bytes: Uint8Array): Manifest {
   const manifest = parse(document, bytes, isManifest as Validator<typeof ManifestSchema>);
-  const paths = manifest.files.map((file) => file.path);
-  if (new Set(paths).size !== paths.length)
+  assertModelName(document, "model", manifest.model);
+  // Folded: two names that differ in case only are one file on some file systems.
+  const paths = new Set(manifest.files.map((file) => file.path.toLowerCase()));
+  if (paths.size !== manifest.files.length) {
     throw new DocumentError(document, "files holds a path twice");
-  if (!paths.includes(MODEL_FILE)) throw new DocumentError(document, `files lacks '${MODEL_FILE}'`);
+  }
+  for (const reserved of [MANIFEST_FILE, CLAIM_FILE]) {
+    if (paths.has(reserved)) throw new DocumentError(document, `files holds '${reserved}'`);
+  }
+  if (!manifest.files.some((file) => file.path === MODEL_FILE)) {
+    throw new DocumentError(document, `files lacks '${MODEL_FILE}'`);
+  }
   return manifest;
 }
 

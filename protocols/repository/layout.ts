@@ -5,18 +5,25 @@
 
 export const INDEX_PATH = "index.json";
 
+/** What else may lie in the root of a repository that has no index yet. */
+export const ROOT_FOLDERS: readonly string[] = ["models", "deployments", "incoming"];
+
 export function versionPrefix(model: string, version: number): string {
   return `models/${model}/versions/${version}`;
 }
 
+/** Names in a version's folder that no file of the version may take. */
+export const MANIFEST_FILE = "manifest.json";
+export const CLAIM_FILE = "claim.json";
+
 /** Written create-only before any file of the version: the number belongs to whoever wrote it. */
 export function claimPath(model: string, version: number): string {
-  return `${versionPrefix(model, version)}/claim.json`;
+  return `${versionPrefix(model, version)}/${CLAIM_FILE}`;
 }
 
 /** Written last: a version exists once its manifest does. */
 export function manifestPath(model: string, version: number): string {
-  return `${versionPrefix(model, version)}/manifest.json`;
+  return `${versionPrefix(model, version)}/${MANIFEST_FILE}`;
 }
 
 export function filePath(model: string, version: number, file: string): string {
@@ -25,8 +32,11 @@ export function filePath(model: string, version: number, file: string): string {
 
 /** The file that the engine loads. */
 export const MODEL_FILE = "model.onnx";
-/** Optional: requests with the answers that the trainer's own runtime gave. */
-export const GOLDEN_FILE = "golden.json";
+/** Optional: pairs of lines, a request and the answer that the trainer's own runtime gave (Open Inference Protocol JSON). */
+export const GOLDEN_FILE = "golden.jsonl";
 
-/** The Redis channel on which a publisher says "look now"; the payload is not trusted. */
+/**
+ * The Redis channel on which a publisher says "look now". The payload is the repository's id
+ * (location.ts) and is not trusted: at worst it costs one poll.
+ */
 export const WAKE_CHANNEL = "sluice:wake";

@@ -9,7 +9,7 @@ export type ModelControlMode = (typeof MODEL_CONTROL_MODES)[number];
  * precedence. Settings, defaults and texts: config/settings.ts.
  */
 export interface Config {
-  /** Folder for everything that outlives the process: cache, keys, audit log. */
+  /** Folder for everything that outlives the process: cache, keys, audit log. Absolute. */
   readonly home: string;
   readonly host: string;
   /** Allows a non-loopback host without keys. */
@@ -20,14 +20,15 @@ export interface Config {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly metricsPort: number;
-  /** A folder, or https://ACCOUNT.blob.core.windows.net/CONTAINER[/PREFIX] (any Azure Blob endpoint). */
+  /** An absolute folder, or https://ACCOUNT.blob.core.windows.net/CONTAINER[/PREFIX] (any Azure Blob endpoint). */
   readonly modelRepository: string;
   readonly modelControlMode: ModelControlMode;
   /** Models to load at start in explicit mode. */
   readonly loadModel: readonly string[];
   readonly repositoryPollSecs: number;
-  /** API keys; null looks for keys.json in `home` and serves without authentication if it is not there. */
+  /** API keys, absolute; it exists. null: no authentication (none given, and no keys.json in `home`). */
   readonly keysFile: string | null;
+  /** May hold a password: never print it. */
   readonly redisUrl: string | null;
   readonly logLevel: LogLevel;
   readonly maxBodyBytes: number;

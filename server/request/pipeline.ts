@@ -1,8 +1,10 @@
 import type { InferCodec } from "../../protocols/core/codec.ts";
-import type { ModelRef } from "../../protocols/core/infer.ts";
+import { type InferRequest, type ModelRef, NO_PARAMETERS } from "../../protocols/core/infer.ts";
 import type { Limits } from "../../protocols/core/limits.ts";
-import { toInferError } from "../../protocols/core/status.ts";
+import { type InferError, type StatusCode, toInferError } from "../../protocols/core/status.ts";
 import type { Principal } from "../access/principal.ts";
+import type { Lease } from "../models/lease.ts";
+import type { Servable } from "../models/servable.ts";
 import type { ServingMap } from "../models/serving-map.ts";
 import { admit, type QueueGauge } from "./admit.ts";
 import type { ByteBudget } from "./byte-budget.ts";
@@ -28,7 +30,7 @@ export interface RequestRecorder {
 
 export interface RequestOutcome {
   /** null: success. */
-  readonly errorCode: import("../../protocols/core/status.ts").StatusCode | null;
+  readonly errorCode: StatusCode | null;
   readonly totalMs: number;
   readonly queueMs: number;
   readonly computeMs: number;
@@ -73,53 +75,69 @@ export class Pipeline {
 
   /** decode -> resolve and lease -> validate -> admit -> compute -> encode -> release. @throws InferError */
   async infer<In, Out>(call: InferCall<In, Out>): Promise<Out> {
-    const { recorder, gauge } = this.#parts;
     const startMs = performance.now();
-    let slot = NO_SLOT;
+    let request: InferRequest;
+    let lease: Lease;
     try {
-      const request = call.codec.decode(call.wire, this.#parts.limits);
-      const lease = this.#parts.serving().resolve(call.ref).acquire();
-      try {
-        const { servable } = lease;
-        slot = servable.info.slot;
-        const job = validate(servable.info, request, call.deadlineEpochMs);
-        const ticket = admit(gauge, servable.info);
-        try {
-          const result = await servable.run(job);
-          const out = call.codec.encode(
-            {
-              modelName: servable.info.id.model,
-              modelVersion: String(servable.info.id.version),
-              id: request.id,
-              parameters: new Map(),
-              outputs: result.outputs,
-            },
-            request,
-          );
-          recorder.record(slot, call.protocol, {
-            errorCode: null,
-            totalMs: performance.now() - startMs,
-            queueMs: result.queueMs,
-            computeMs: result.computeMs,
-            batchRows: result.batchRows,
-          });
-          return out;
-        } finally {
-          ticket.release();
-        }
-      } finally {
-        lease.release();
-      }
+      request = call.codec.decode(call.wire, this.#parts.limits);
+      lease = this.#parts.serving().resolve(call.ref).acquire();
     } catch (thrown) {
-      const error = toInferError(thrown);
-      recorder.record(slot, call.protocol, {
-        errorCode: error.code,
-        totalMs: performance.now() - startMs,
-        queueMs: 0,
-        computeMs: 0,
-        batchRows: 0,
-      });
-      throw error;
+      throw this.#recordFailure(NO_SLOT, call, startMs, thrown);
     }
+    try {
+      return await this.#compute(call, lease.servable, request, startMs);
+    } catch (thrown) {
+      // Recorded before the release below: a released version's counters may be cleared at once.
+      throw this.#recordFailure(lease.servable.info.slot, call, startMs, thrown);
+    } finally {
+      lease.release();
+    }
+  }
+
+  async #compute<In, Out>(
+    call: InferCall<In, Out>,
+    servable: Servable,
+    request: InferRequest,
+    startMs: number,
+  ): Promise<Out> {
+    const { info } = servable;
+    const job = validate(info, request, call.deadlineEpochMs);
+    const ticket = admit(this.#parts.gauge, info);
+    try {
+      const { outputs, queueMs, computeMs, batchRows } = await servable.run(job);
+      const out = call.codec.encode(
+        {
+          modelName: info.id.model,
+          modelVersion: String(info.id.version),
+          id: request.id,
+          parameters: NO_PARAMETERS,
+          outputs,
+        },
+        request,
+      );
+      const totalMs = performance.now() - startMs;
+      const outcome = { errorCode: null, totalMs, queueMs, computeMs, batchRows };
+      this.#parts.recorder.record(info.slot, call.protocol, outcome);
+      return out;
+    } finally {
+      ticket.release();
+    }
+  }
+
+  #recordFailure<In, Out>(
+    slot: number,
+    call: InferCall<In, Out>,
+    startMs: number,
+    thrown: unknown,
+  ): InferError {
+    const error = toInferError(thrown);
+    this.#parts.recorder.record(slot, call.protocol, {
+      errorCode: error.code,
+      totalMs: performance.now() - startMs,
+      queueMs: 0,
+      computeMs: 0,
+      batchRows: 0,
+    });
+    return error;
   }
 }

@@ -1,0 +1,73 @@
+import { Histogram, type HistogramSnapshot } from "./histogram.ts";
+
+/** What one generator thread saw, as plain data. */
+export interface LoadTally {
+  readonly latency: HistogramSnapshot;
+  /** How long after its intended start each request was sent; empty in the closed loop. */
+  readonly lateness: HistogramSnapshot;
+  /** Right answers that arrived inside the measured window. */
+  readonly answeredInWindow: number;
+  /** Failures of requests that should have started inside the window, by code. */
+  readonly errors: Readonly<Record<string, number>>;
+  readonly firstError: string | null;
+  /** Open loop: requests that were never sent because the server fell too far behind. */
+  readonly unsent: number;
+}
+
+/** Sorts what happens into the measured window; latency counts from the intended start. */
+export class LoadRecorder {
+  readonly #latency = new Histogram();
+  readonly #lateness = new Histogram();
+  readonly #errors = new Map<string, number>();
+  #firstError: string | null = null;
+  #answeredInWindow = 0;
+  #unsent = 0;
+  #fromMs = 0;
+  #toMs = 0;
+  #total = 0;
+
+  /** All answers so far, warm-up too: for progress lines. */
+  get total(): number {
+    return this.#total;
+  }
+
+  get errorCount(): number {
+    let count = 0;
+    for (const errors of this.#errors.values()) count += errors;
+    return count;
+  }
+
+  openWindow(fromMs: number, toMs: number): void {
+    this.#fromMs = fromMs;
+    this.#toMs = toMs;
+  }
+
+  answered(intendedMs: number, sentMs: number, doneMs: number): void {
+    this.#total += 1;
+    if (doneMs >= this.#fromMs && doneMs < this.#toMs) this.#answeredInWindow += 1;
+    if (intendedMs < this.#fromMs) return;
+    this.#latency.record(doneMs - intendedMs);
+    this.#lateness.record(sentMs - intendedMs);
+  }
+
+  failed(intendedMs: number, code: string, message: string): void {
+    this.#firstError ??= `${code}: ${message}`;
+    if (intendedMs < this.#fromMs) return;
+    this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+  }
+
+  unsent(intendedMs: number): void {
+    if (intendedMs >= this.#fromMs) this.#unsent += 1;
+  }
+
+  tally(): LoadTally {
+    return {
+      latency: this.#latency.snapshot(),
+      lateness: this.#lateness.snapshot(),
+      answeredInWindow: this.#answeredInWindow,
+      errors: Object.fromEntries(this.#errors),
+      firstError: this.#firstError,
+      unsent: this.#unsent,
+    };
+  }
+}

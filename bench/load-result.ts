@@ -1,0 +1,92 @@
+import { Histogram } from "./histogram.ts";
+import type { LoadTally } from "./load-recorder.ts";
+
+export interface LatencySummary {
+  readonly meanMs: number;
+  readonly p50Ms: number;
+  readonly p90Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+  readonly maxMs: number;
+}
+
+/** One load run, as it is reported. */
+export interface LoadResult {
+  /** What was measured: a protocol, or a contender of a comparison. */
+  readonly name: string;
+  readonly connections: number;
+  /** null: closed loop. */
+  readonly ratePerSec: number | null;
+  readonly durationSecs: number;
+  /** Right answers in the latency figures. */
+  readonly requests: number;
+  /** Right answers that arrived inside the measured window, per second of it. */
+  readonly throughputPerSec: number;
+  readonly latency: LatencySummary;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly errorCount: number;
+  readonly firstError: string | null;
+  /** Open loop: requests never sent because the server fell too far behind its rate. */
+  readonly unsent: number;
+  /** p99 of how late requests were sent; null in the closed loop. */
+  readonly sendLatenessP99Ms: number | null;
+  /** Busiest generator thread, 0-1; near 1 in the closed loop the generator may be the limit. */
+  readonly generatorUtilization: number;
+}
+
+export interface LoadRunFacts {
+  readonly name: string;
+  readonly connections: number;
+  readonly ratePerSec: number | null;
+  readonly durationMs: number;
+}
+
+/** Adds up what the generator threads saw. */
+export function summariseLoad(
+  facts: LoadRunFacts,
+  tallies: readonly LoadTally[],
+  generatorUtilization: number,
+): LoadResult {
+  const latency = new Histogram();
+  const lateness = new Histogram();
+  const errors: Record<string, number> = {};
+  let answered = 0;
+  let unsent = 0;
+  for (const tally of tallies) {
+    latency.add(tally.latency);
+    lateness.add(tally.lateness);
+    answered += tally.answeredInWindow;
+    unsent += tally.unsent;
+    for (const [code, count] of Object.entries(tally.errors)) {
+      errors[code] = (errors[code] ?? 0) + count;
+    }
+  }
+  return {
+    name: facts.name,
+    connections: facts.connections,
+    ratePerSec: facts.ratePerSec,
+    durationSecs: facts.durationMs / 1000,
+    requests: latency.count,
+    throughputPerSec: answered / (facts.durationMs / 1000),
+    latency: summariseLatency(latency),
+    errors,
+    errorCount: Object.values(errors).reduce((sum, count) => sum + count, 0),
+    firstError: tallies.find((tally) => tally.firstError !== null)?.firstError ?? null,
+    unsent,
+    sendLatenessP99Ms: facts.ratePerSec === null ? null : lateness.percentileMs(99),
+    generatorUtilization,
+  };
+}
+
+export function summariseLatency(histogram: Histogram): LatencySummary {
+  return {
+    meanMs: histogram.meanMs,
+    p50Ms: histogram.percentileMs(50),
+    p90Ms: histogram.percentileMs(90),
+    p95Ms: histogram.percentileMs(95),
+    p99Ms: histogram.percentileMs(99),
+    p999Ms: histogram.percentileMs(99.9),
+    maxMs: histogram.maxMs,
+  };
+}

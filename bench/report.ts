@@ -1,0 +1,135 @@
+import type { Environment } from "./environment.ts";
+import type { LoadResult } from "./load-result.ts";
+import { MAX_SPREAD, type RatioSummary } from "./ratio.ts";
+
+/** Sluice against one baseline: runs in turn, paired. */
+export interface Comparison {
+  readonly ours: string;
+  readonly baseline: string;
+  readonly pairs: readonly { readonly ours: LoadResult; readonly baseline: LoadResult }[];
+  /** Ours / baseline: above 1 is better. */
+  readonly throughputRatio: RatioSummary;
+  /** Ours / baseline: below 1 is better. */
+  readonly p50Ratio: RatioSummary;
+  readonly p99Ratio: RatioSummary;
+}
+
+/** What `sluice bench` writes as JSON. Times are milliseconds; nothing in it is secret. */
+export interface BenchReport {
+  readonly schemaVersion: 1;
+  readonly environment: Environment;
+  /** The model and how it was asked; null where a default was taken. */
+  readonly settings: Readonly<Record<string, string | number | boolean | null>>;
+  readonly results: readonly LoadResult[];
+  readonly comparisons: readonly Comparison[];
+  readonly warnings: readonly string[];
+}
+
+const RESULT_HEAD = [
+  "run",
+  "connections",
+  "rate/s",
+  "answers",
+  "errors",
+  "answers/s",
+  "p50 ms",
+  "p90",
+  "p95",
+  "p99",
+  "p99.9",
+  "max",
+] as const;
+
+const RATIO_HEAD = [
+  "ours / baseline",
+  "pairs",
+  "answers/s",
+  "min-max",
+  "p50",
+  "min-max",
+  "p99",
+  "min-max",
+] as const;
+
+/** The report as Markdown, aligned so that it also reads well in a terminal. */
+export function renderMarkdown(report: BenchReport): string {
+  const { environment } = report;
+  const settings = Object.entries(report.settings).filter(([, value]) => value !== null);
+  const parts = [
+    `${environment.date} | Node ${environment.node} | ${environment.platform} | ${environment.cores} x ${environment.cpu}`,
+    settings.map(([key, value]) => `${key} ${value}`).join(" | "),
+    renderTable(RESULT_HEAD, allResults(report).map(resultRow)),
+  ];
+  if (report.comparisons.length > 0) {
+    parts.push(renderTable(RATIO_HEAD, report.comparisons.map(ratioRow)));
+  }
+  if (report.warnings.length > 0) {
+    parts.push(report.warnings.map((warning) => `- warning: ${warning}`).join("\n"));
+  }
+  return `${parts.join("\n\n")}\n`;
+}
+
+export function renderJson(report: BenchReport): string {
+  return `${JSON.stringify(report, null, 2)}\n`;
+}
+
+export function allResults(report: Pick<BenchReport, "results" | "comparisons">): LoadResult[] {
+  const paired = report.comparisons.flatMap((comparison) => comparison.pairs);
+  return [...report.results, ...paired.flatMap((pair) => [pair.ours, pair.baseline])];
+}
+
+function resultRow(result: LoadResult): string[] {
+  const { latency } = result;
+  return [
+    result.name,
+    String(result.connections),
+    result.ratePerSec === null ? "closed" : figure(result.ratePerSec),
+    String(result.requests),
+    String(result.errorCount + result.unsent),
+    figure(result.throughputPerSec),
+    figure(latency.p50Ms),
+    figure(latency.p90Ms),
+    figure(latency.p95Ms),
+    figure(latency.p99Ms),
+    figure(latency.p999Ms),
+    figure(latency.maxMs),
+  ];
+}
+
+function ratioRow(comparison: Comparison): string[] {
+  const { throughputRatio, p50Ratio, p99Ratio } = comparison;
+  return [
+    `${comparison.ours} / ${comparison.baseline}`,
+    String(comparison.pairs.length),
+    ...ratioCells(throughputRatio),
+    ...ratioCells(p50Ratio),
+    ...ratioCells(p99Ratio),
+  ];
+}
+
+/** A median that the spread does not support is not printed: somebody would quote it. */
+function ratioCells(ratio: RatioSummary): [string, string] {
+  const range = `${figure(ratio.min)}-${figure(ratio.max)}`;
+  return [ratio.isResult ? `${figure(ratio.median)}x` : `none (spread > ${MAX_SPREAD}x)`, range];
+}
+
+/** 3 significant digits, never in powers of ten. */
+function figure(value: number): string {
+  if (value >= 100) return value.toFixed(0);
+  if (value >= 10) return value.toFixed(1);
+  return value >= 1 ? value.toFixed(2) : value.toFixed(3);
+}
+
+function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) =>
+    Math.max(3, title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => pad(cell, widths[i] ?? 0, i)).join(" | ")} |`;
+  const rule = `|${widths.map((width, i) => (i === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
+  return [line(head), rule, ...rows.map(line)].join("\n");
+}
+
+function pad(cell: string, width: number, column: number): string {
+  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+}

@@ -1,0 +1,64 @@
+import type { Environment } from "./environment.ts";
+import type { LoadResult } from "./load-result.ts";
+import { type Comparison, allResults } from "./report.ts";
+import { MAX_SPREAD } from "./ratio.ts";
+
+/** A closed loop whose generator is this busy may measure the generator. */
+const BUSY_GENERATOR = 0.9;
+const LATE_MS = 1;
+/** Below it p99.9 is one or two requests. */
+const FEW_REQUESTS = 2000;
+
+/** What a reader must know before believing the figures. */
+export function collectWarnings(
+  environment: Environment,
+  results: readonly LoadResult[],
+  comparisons: readonly Comparison[],
+): string[] {
+  const warnings: string[] = [];
+  if (environment.loadAverage > environment.cores / 2) {
+    const load = environment.loadAverage.toFixed(1);
+    warnings.push(`the machine was busy before the run: load ${load} on ${environment.cores} cores`);
+  }
+  for (const result of allResults({ results, comparisons })) {
+    warnings.push(...explainResult(result).map((warning) => `${result.name}: ${warning}`));
+  }
+  for (const comparison of comparisons) warnings.push(...explainSpread(comparison));
+  return [...new Set(warnings)];
+}
+
+function explainResult(result: LoadResult): string[] {
+  const warnings: string[] = [];
+  if (result.errorCount > 0) {
+    warnings.push(`${result.errorCount} requests failed; the first: ${result.firstError}`);
+  }
+  if (result.unsent > 0) {
+    warnings.push(
+      `the server did not keep ${result.ratePerSec}/s: ${result.unsent} requests were never sent, so the percentiles are too low`,
+    );
+  }
+  if (result.ratePerSec === null && result.generatorUtilization > BUSY_GENERATOR) {
+    const percent = Math.round(result.generatorUtilization * 100);
+    warnings.push(
+      `the load generator was ${percent} % busy and may be the limit; try --generator-threads`,
+    );
+  }
+  const lateMs = result.sendLatenessP99Ms ?? 0;
+  if (lateMs > LATE_MS && result.unsent === 0) {
+    warnings.push(
+      `requests were sent up to ${lateMs.toFixed(1)} ms late (p99): all connections were busy, or the machine was; latency includes it`,
+    );
+  }
+  if (result.requests < FEW_REQUESTS) {
+    warnings.push(`${result.requests} answers are too few for p99.9`);
+  }
+  return warnings;
+}
+
+function explainSpread(comparison: Comparison): string[] {
+  const ratio = comparison.throughputRatio;
+  if (ratio.isResult) return [];
+  return [
+    `${comparison.ours} / ${comparison.baseline}: no result: the pairs' ratios differ by ${ratio.spread.toFixed(1)}x (more than ${MAX_SPREAD}x); the machine is too noisy`,
+  ];
+}

@@ -1,0 +1,64 @@
+import {
+  type InferRequest,
+  type InferResponse,
+  NO_PARAMETERS,
+  type Parameters,
+} from "../core/infer.ts";
+import { DEFAULT_LIMITS, type Limits } from "../core/limits.ts";
+import { InferError } from "../core/status.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { cutBody, decodeResponse } from "./decode.ts";
+import { encodeRequest } from "./encode.ts";
+import type { RestWire } from "./infer-codec.ts";
+import { padJson } from "./pad-json.ts";
+
+/** The client's half of the REST wire form: requests to bytes, answers from bytes. */
+
+export interface RestRequestInput {
+  readonly inputs: readonly Tensor[];
+  /** Names in the order wanted; null: all outputs. */
+  readonly outputs: readonly string[] | null;
+  readonly id: string | null;
+}
+
+/**
+ * @param options.binary send and ask for every tensor as binary data; needed for FP16, BF16 and for
+ *   values that are not finite
+ * @throws InferError `not-representable`, `unsupported` for what JSON cannot carry
+ */
+export function encodeRestRequest(
+  input: RestRequestInput,
+  options: { readonly binary: boolean },
+): RestWire {
+  const outputs = input.outputs?.map((name) => ({ name, parameters: NO_PARAMETERS })) ?? null;
+  const parameters: Parameters = options.binary
+    ? new Map([["binary_data_output", true]])
+    : NO_PARAMETERS;
+  const { inputs, id } = input;
+  return encodeInferRequest({ id, parameters, inputs, outputs, isTyped: false }, options.binary);
+}
+
+/** A whole request with its parameters as they stand. */
+export function encodeInferRequest(request: InferRequest, isBinary: boolean): RestWire {
+  const { json, blobs } = encodeRequest(request, () => isBinary, []);
+  if (blobs.length === 0) return { body: Buffer.from(json), jsonBytes: null };
+  const head = padJson(json);
+  return { body: Buffer.concat([head, ...blobs]), jsonBytes: head.byteLength };
+}
+
+/** A client takes answers of any size from the server that it chose. */
+const CLIENT_LIMITS: Limits = { ...DEFAULT_LIMITS, maxBodyBytes: Number.MAX_SAFE_INTEGER };
+
+/**
+ * @param jsonBytes the answer's Inference-Header-Content-Length, null when absent
+ * @returns tensors that may be views of `body`
+ * @throws InferError `internal` when the server's answer is malformed
+ */
+export function decodeRestResponse(body: Uint8Array, jsonBytes: number | null): InferResponse {
+  try {
+    return decodeResponse(cutBody(body, jsonBytes, CLIENT_LIMITS), CLIENT_LIMITS);
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new InferError("internal", `the server's answer is malformed: ${why}`, { cause: thrown });
+  }
+}

@@ -1,0 +1,175 @@
+import type { InferRequest, InferResponse, Parameters } from "../core/infer.ts";
+import type { Limits } from "../core/limits.ts";
+import { InferError } from "../core/status.ts";
+import type { Tensor, TensorData } from "../core/tensor.ts";
+import { decodeBinary } from "./binary.ts";
+import { describeJson, invalid, quote } from "./invalid.ts";
+import type { TensorHead } from "./json-cursor.ts";
+import {
+  assertFlag,
+  assertTensorCount,
+  asObject,
+  type JsonObject,
+  optionalArray,
+  optionalString,
+  readHead,
+  readParameters,
+  readRequestedOutputs,
+  refuse,
+  requiredString,
+} from "./read-members.ts";
+import { scanData } from "./scan-data.ts";
+import { type DataRange, type SplitJson, splitJson } from "./split-json.ts";
+
+/** The two parts of a body: JSON, and the binary tensor data after it (null: none can follow). */
+export interface BodyParts {
+  readonly json: Uint8Array;
+  readonly tail: Uint8Array | null;
+}
+
+/**
+ * Cuts a body at `jsonBytes` (Inference-Header-Content-Length; null: all of it is JSON).
+ * @throws InferError `payload-too-large`, `invalid-argument`; `unsupported` for a raw binary request
+ */
+export function cutBody(body: Uint8Array, jsonBytes: number | null, limits: Limits): BodyParts {
+  if (body.byteLength > limits.maxBodyBytes) {
+    throw new InferError(
+      "payload-too-large",
+      `the body has ${body.byteLength} bytes, at most ${limits.maxBodyBytes} are taken (maxBodyBytes)`,
+    );
+  }
+  if (jsonBytes === null) return { json: body, tail: null };
+  if (!Number.isSafeInteger(jsonBytes) || jsonBytes < 0 || jsonBytes > body.byteLength) {
+    throw invalid(
+      `Inference-Header-Content-Length must be a whole number 1 to ${body.byteLength} (the body's length), got ${jsonBytes}`,
+    );
+  }
+  if (jsonBytes === 0) {
+    throw new InferError(
+      "unsupported",
+      "raw binary requests (Inference-Header-Content-Length: 0) are not offered; describe the tensors in JSON",
+    );
+  }
+  return { json: body.subarray(0, jsonBytes), tail: body.subarray(jsonBytes) };
+}
+
+/** A request and the root of its JSON, for members that only some wire forms have. */
+export interface DecodedRequest {
+  readonly request: InferRequest;
+  readonly root: JsonObject;
+}
+
+/** Tensors may be views of the body. @throws InferError */
+export function decodeRequest(parts: BodyParts, limits: Limits): DecodedRequest {
+  const split = splitJson(parts.json, "inputs", limits);
+  const root = asObject(split.root, "request");
+  const id = optionalString(root, "id", "");
+  const parameters = readParameters(root, "");
+  assertFlag(parameters, "binary_data_output", "request");
+  for (const key of parameters.keys()) {
+    if (key.startsWith("triton_")) {
+      throw invalid(`parameter ${quote(key)}: names that start with 'triton_' are reserved`);
+    }
+  }
+  const outputs = readRequestedOutputs(root, limits);
+  const inputs = decodeTensors(root, "inputs", split, parts, limits);
+  return { request: { id, parameters, inputs, outputs, isTyped: false }, root };
+}
+
+/** Tensors may be views of the body. @throws InferError */
+export function decodeResponse(parts: BodyParts, limits: Limits): InferResponse {
+  const split = splitJson(parts.json, "outputs", limits);
+  const root = asObject(split.root, "response");
+  return {
+    modelName: requiredString(root, "model_name", ""),
+    modelVersion: optionalString(root, "model_version", "") ?? "",
+    id: optionalString(root, "id", ""),
+    parameters: readParameters(root, ""),
+    outputs: decodeTensors(root, "outputs", split, parts, limits),
+  };
+}
+
+function decodeTensors(
+  root: JsonObject,
+  key: "inputs" | "outputs",
+  split: SplitJson,
+  parts: BodyParts,
+  limits: Limits,
+): Tensor[] {
+  const list = optionalArray(root, key, "");
+  if (list === null) throw invalid(`expected an array '${key}', got nothing`);
+  assertTensorCount(list.length, key, limits);
+  const tail = new TailReader(parts.tail);
+  const tensors = list.map((entry, i) => {
+    const where = `${key}[${i}]`;
+    const object = asObject(entry, where);
+    const head = readHead(object, where, limits);
+    const parameters = readParameters(object, `${where}.`);
+    refuse(parameters, "shared_memory_region", `tensor ${quote(head.name)}`);
+    const data = decodeData(head, parameters, split.data[i] ?? null, parts.json, tail);
+    return { name: head.name, datatype: head.datatype, shape: head.shape, data };
+  });
+  tail.assertEmpty();
+  return tensors;
+}
+
+function decodeData(
+  head: TensorHead,
+  parameters: Parameters,
+  range: DataRange | null,
+  json: Uint8Array,
+  tail: TailReader,
+): TensorData {
+  const sizeBytes = parameters.get("binary_data_size") ?? null;
+  const isJson = range !== null && !isNull(json, range);
+  if (isJson === (sizeBytes !== null)) {
+    throw invalid(
+      `tensor ${quote(head.name)}: expected exactly one of 'data' and parameter 'binary_data_size', got ${isJson ? "both" : "neither"}`,
+    );
+  }
+  if (isJson) return scanData(json, range, head);
+  if (typeof sizeBytes !== "number") {
+    throw invalid(
+      `tensor ${quote(head.name)}: parameter 'binary_data_size' must be a number, got ${describeJson(sizeBytes)}`,
+    );
+  }
+  return decodeBinary(tail.take(sizeBytes, head.name), head);
+}
+
+function isNull(json: Uint8Array, range: DataRange): boolean {
+  return range.end - range.start === 4 && json[range.start] === 0x6e;
+}
+
+/** Hands out the binary tensor data in order. */
+class TailReader {
+  readonly #tail: Uint8Array | null;
+  #pos = 0;
+
+  constructor(tail: Uint8Array | null) {
+    this.#tail = tail;
+  }
+
+  take(sizeBytes: number, tensorName: string): Uint8Array {
+    if (this.#tail === null) {
+      throw invalid(
+        `tensor ${quote(tensorName)}: 'binary_data_size' is given, but no binary data can follow (over HTTP it needs the header Inference-Header-Content-Length)`,
+      );
+    }
+    const leftBytes = this.#tail.byteLength - this.#pos;
+    if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0 || sizeBytes > leftBytes) {
+      throw invalid(
+        `tensor ${quote(tensorName)}: 'binary_data_size' is ${sizeBytes}, but ${leftBytes} bytes of binary data are left in the body`,
+      );
+    }
+    const start = this.#pos;
+    this.#pos += sizeBytes;
+    return this.#tail.subarray(start, this.#pos);
+  }
+
+  assertEmpty(): void {
+    const leftBytes = this.#tail === null ? 0 : this.#tail.byteLength - this.#pos;
+    if (leftBytes > 0) {
+      throw invalid(`${leftBytes} bytes follow the last tensor of the body`);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import type { InferRequest, InferResponse, Parameters } from "../core/infer.ts";
+import { InferError } from "../core/status.ts";
+import { bytesOf, type Tensor } from "../core/tensor.ts";
+import { encodeStrings } from "./binary.ts";
+import { encodeData } from "./encode-data.ts";
+
+/** JSON text and the binary tensor data that follows it, in tensor order. */
+export interface EncodedMessage {
+  readonly json: string;
+  readonly blobs: readonly Uint8Array[];
+}
+
+/**
+ * The JSON of a request or response is written by hand around the tensor data: building objects for
+ * JSON.stringify would copy every number once more. Blobs are views of the tensors.
+ * @param isBinary which tensors travel as binary data
+ * @throws InferError `not-representable`, `unsupported` for what JSON cannot carry
+ */
+export function encodeResponse(
+  response: InferResponse,
+  isBinary: (output: Tensor) => boolean,
+): EncodedMessage {
+  const blobs: Uint8Array[] = [];
+  const members = [
+    `"model_name":${JSON.stringify(response.modelName)}`,
+    `"model_version":${JSON.stringify(response.modelVersion)}`,
+  ];
+  if (response.id !== null) members.push(`"id":${JSON.stringify(response.id)}`);
+  if (response.parameters.size > 0) members.push(encodeParameters(response.parameters));
+  members.push(`"outputs":${encodeTensors(response.outputs, isBinary, blobs)}`);
+  return { json: `{${members.join(",")}}`, blobs };
+}
+
+/** @param extra members before the request's own, each `"name":value` */
+export function encodeRequest(
+  request: InferRequest,
+  isBinary: (input: Tensor) => boolean,
+  extra: readonly string[],
+): EncodedMessage {
+  const blobs: Uint8Array[] = [];
+  const members = [...extra];
+  if (request.id !== null) members.push(`"id":${JSON.stringify(request.id)}`);
+  if (request.parameters.size > 0) members.push(encodeParameters(request.parameters));
+  members.push(`"inputs":${encodeTensors(request.inputs, isBinary, blobs)}`);
+  if (request.outputs !== null) {
+    const outputs = request.outputs.map(({ name, parameters }) => {
+      const tail = parameters.size > 0 ? `,${encodeParameters(parameters)}` : "";
+      return `{"name":${JSON.stringify(name)}${tail}}`;
+    });
+    members.push(`"outputs":[${outputs.join(",")}]`);
+  }
+  return { json: `{${members.join(",")}}`, blobs };
+}
+
+function encodeTensors(
+  tensors: readonly Tensor[],
+  isBinary: (tensor: Tensor) => boolean,
+  blobs: Uint8Array[],
+): string {
+  const parts = tensors.map((tensor) => {
+    const head = `{"name":${JSON.stringify(tensor.name)},"shape":[${tensor.shape.join(",")}],"datatype":"${tensor.datatype}"`;
+    if (!isBinary(tensor)) return `${head},"data":${encodeData(tensor)}}`;
+    const blob = blobOf(tensor);
+    blobs.push(blob);
+    return `${head},"parameters":{"binary_data_size":${blob.byteLength}}}`;
+  });
+  return `[${parts.join(",")}]`;
+}
+
+function blobOf(tensor: Tensor): Uint8Array {
+  return Array.isArray(tensor.data) ? encodeStrings(tensor.data) : bytesOf(tensor.data);
+}
+
+function encodeParameters(parameters: Parameters): string {
+  const members = [...parameters].map(([key, value]) => {
+    if (typeof value === "number" && !Number.isFinite(value)) {
+      throw new InferError(
+        "not-representable",
+        `parameter '${key}' is ${value}, which JSON has no form for`,
+      );
+    }
+    const text = typeof value === "bigint" ? value.toString() : JSON.stringify(value);
+    return `${JSON.stringify(key)}:${text}`;
+  });
+  return `"parameters":{${members.join(",")}}`;
+}

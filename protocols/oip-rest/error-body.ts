@@ -1,0 +1,72 @@
+import {
+  type ErrorDetails,
+  InferError,
+  STATUS_CODES,
+  STATUS_TABLE,
+  type StatusCode,
+} from "../core/status.ts";
+
+/**
+ * The body of every HTTP error: `error` is the protocol's only member (inference_rest.md); `code`,
+ * `details` (only when there are any) and `request_id` stand beside it.
+ */
+export function encodeErrorBody(error: InferError, requestId: string): Uint8Array {
+  return Buffer.from(JSON.stringify({ ...errorMembers(error), request_id: requestId }));
+}
+
+/** The members that an error has in every JSON wire form. */
+export function errorMembers(error: InferError): Record<string, unknown> {
+  const members: Record<string, unknown> = { error: error.message, code: error.code };
+  if (error.details !== null) members["details"] = error.details;
+  return members;
+}
+
+/** What a status means when the body names no code of ours: the answer came from another server. */
+const CODE_OF_STATUS: ReadonlyMap<number, StatusCode> = new Map<number, StatusCode>([
+  // The table's first code of a status, but where several share one the general one.
+  ...STATUS_CODES.toReversed().map((code) => [STATUS_TABLE[code].http, code] as const),
+  [503, "unavailable"],
+  [408, "deadline-exceeded"],
+  [429, "queue-full"],
+  [502, "unavailable"],
+]);
+
+/**
+ * The error that an HTTP response stands for; any bytes at all yield one.
+ * @param status the HTTP status, not 2xx
+ */
+export function decodeErrorBody(status: number, bytes: Uint8Array): InferError {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const byStatus = CODE_OF_STATUS.get(status) ?? (status < 500 ? "invalid-argument" : "internal");
+  return (
+    readError(parse(text), byStatus) ??
+    new InferError(byStatus, `the server answered ${status}: ${text.slice(0, 500) || "no body"}`)
+  );
+}
+
+/** The error that parsed JSON describes, or null when it describes none. */
+export function readError(value: unknown, fallbackCode: StatusCode): InferError | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { error, code, details } = value as Record<string, unknown>;
+  if (typeof error !== "string") return null;
+  const known = STATUS_CODES.find((candidate) => candidate === code) ?? fallbackCode;
+  const facts = readDetails(details);
+  return new InferError(known, error, facts === null ? {} : { details: facts });
+}
+
+function readDetails(value: unknown): ErrorDetails | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  const simple = Object.entries(value).filter(
+    (entry): entry is [string, string | number | boolean | null] =>
+      entry[1] === null || ["string", "number", "boolean"].includes(typeof entry[1]),
+  );
+  return Object.fromEntries(simple);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,81 @@
+import type { Datatype } from "../core/datatype.ts";
+import type { InferError } from "../core/status.ts";
+import { invalid, quote } from "./invalid.ts";
+import { asBuffer, CLOSE_ARRAY, COMMA, describeByte, skipSpace } from "./json-bytes.ts";
+
+/** What the scanner must know of a tensor before its data. */
+export interface TensorHead {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  readonly count: number;
+}
+
+/** A place in the text of one tensor's `data`, and the errors that name it. */
+export class JsonCursor {
+  readonly bytes: Uint8Array;
+  readonly buffer: Buffer;
+  /** The first byte after the data; nothing of the tensor is read at or past it. */
+  readonly end: number;
+  readonly head: TensorHead;
+  pos: number;
+
+  constructor(bytes: Uint8Array, start: number, end: number, head: TensorHead) {
+    this.bytes = bytes;
+    this.buffer = asBuffer(bytes);
+    this.pos = start;
+    this.end = end;
+    this.head = head;
+  }
+
+  /** The next byte that is not white space, or 0 at the end. */
+  peek(): number {
+    const byte = this.bytes[this.pos];
+    if (byte !== undefined && byte > 0x20 && this.pos < this.end) return byte;
+    this.pos = skipSpace(this.bytes, this.pos, this.end);
+    return this.pos < this.end ? (this.bytes[this.pos] as number) : 0;
+  }
+
+  /** Steps to the element or row `index`, over the comma before it. */
+  separate(index: number, element: number): void {
+    if (index === 0) return;
+    const byte = this.peek();
+    if (byte !== COMMA) {
+      throw byte === CLOSE_ARRAY ? this.wrongCount() : this.unexpected("',' or ']'", element);
+    }
+    this.pos++;
+  }
+
+  /** Steps over the bracket that ends a row or a level. */
+  close(element: number): void {
+    const byte = this.peek();
+    if (byte !== CLOSE_ARRAY) {
+      throw byte === COMMA ? this.wrongCount() : this.unexpected("']'", element);
+    }
+    this.pos++;
+  }
+
+  wrongCount(): InferError {
+    const { shape, count } = this.head;
+    return this.fail(
+      `the data does not fill shape [${shape.join(",")}] exactly (${count} elements, flat or nested like the shape)`,
+    );
+  }
+
+  /** Something other than an element of the datatype stands where element `index` should. */
+  badElement(index: number): InferError {
+    if (this.buffer.toString("latin1", this.pos, Math.min(this.pos + 4, this.end)) === "null") {
+      return this.fail(`element ${index} is null; this server takes no missing values`);
+    }
+    return this.unexpected(`a ${this.head.datatype} value`, index);
+  }
+
+  unexpected(wanted: string, index: number): InferError {
+    const came = describeByte(this.pos < this.end ? this.bytes[this.pos] : undefined);
+    return this.fail(`expected ${wanted} at element ${index}, got ${came}`);
+  }
+
+  fail(problem: string): InferError {
+    return invalid(`tensor ${quote(this.head.name)}: ${problem}`);
+  }
+}

@@ -1,0 +1,178 @@
+import type { Datatype } from "../core/datatype.ts";
+import type { InferError } from "../core/status.ts";
+import type { JsonCursor } from "./json-cursor.ts";
+import { exactInteger, type NumberLexer } from "./number-lexer.ts";
+
+/**
+ * Writes the numbers of one row of a JSON array into a typed array. A row is `count` elements with
+ * commas between; the brackets around it are the caller's. One loop a kind of storage, so that each
+ * stays monomorphic.
+ */
+
+/** Steps over the number at the cursor. @throws InferError naming the element */
+function lexElement(cursor: JsonCursor, lexer: NumberLexer, element: number): void {
+  cursor.peek();
+  const after = lexer.lex(cursor.pos);
+  if (after === -1 || after > cursor.end) throw cursor.badElement(element);
+  cursor.pos = after;
+}
+
+export function scanFloat32Row(
+  cursor: JsonCursor,
+  lexer: NumberLexer,
+  out: Float32Array,
+  from: number,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    cursor.separate(i, from + i);
+    lexElement(cursor, lexer, from + i);
+    const value = lexer.value32();
+    if (value - value !== 0) throw outOfRange(cursor, lexer, "FP32", from + i);
+    out[from + i] = value;
+  }
+}
+
+export function scanFloat64Row(
+  cursor: JsonCursor,
+  lexer: NumberLexer,
+  out: Float64Array,
+  from: number,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    cursor.separate(i, from + i);
+    lexElement(cursor, lexer, from + i);
+    const value = lexer.value64();
+    if (value - value !== 0) throw outOfRange(cursor, lexer, "FP64", from + i);
+    out[from + i] = value;
+  }
+}
+
+export type SmallIntArray =
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | Int8Array
+  | Int16Array
+  | Int32Array;
+
+/** Inclusive bounds of the integer datatypes. */
+export const INTEGER_BOUNDS = {
+  UINT8: [0n, 255n],
+  UINT16: [0n, 65535n],
+  UINT32: [0n, 4294967295n],
+  UINT64: [0n, 18446744073709551615n],
+  INT8: [-128n, 127n],
+  INT16: [-32768n, 32767n],
+  INT32: [-2147483648n, 2147483647n],
+  INT64: [-9223372036854775808n, 9223372036854775807n],
+} as const;
+
+export type IntegerDatatype = keyof typeof INTEGER_BOUNDS;
+
+/** A plain integer of so few digits is exact as a double. */
+const EXACT_DIGITS = 15;
+
+export function scanSmallIntRow(
+  cursor: JsonCursor,
+  lexer: NumberLexer,
+  out: SmallIntArray,
+  from: number,
+  count: number,
+): void {
+  const datatype = cursor.head.datatype as IntegerDatatype;
+  const min = Number(INTEGER_BOUNDS[datatype][0]);
+  const max = Number(INTEGER_BOUNDS[datatype][1]);
+  for (let i = 0; i < count; i++) {
+    cursor.separate(i, from + i);
+    lexElement(cursor, lexer, from + i);
+    let value = lexer.isNegative ? -lexer.mantissa : lexer.mantissa;
+    if (!lexer.isPlain || lexer.digits > EXACT_DIGITS) {
+      value = Number(exactInteger(lexer.text()) ?? Number.NaN);
+    }
+    if (!(value >= min && value <= max)) throw outOfRange(cursor, lexer, datatype, from + i);
+    out[from + i] = value;
+  }
+}
+
+const TWO_32 = 2 ** 32;
+
+export function scanInt64Row(
+  cursor: JsonCursor,
+  lexer: NumberLexer,
+  out: BigInt64Array | BigUint64Array,
+  from: number,
+  count: number,
+): void {
+  const datatype = cursor.head.datatype as IntegerDatatype;
+  const [min, max] = INTEGER_BOUNDS[datatype];
+  // Short integers are written as two halves: no BigInt is made for them.
+  const halves = new Uint32Array(out.buffer, out.byteOffset, out.length * 2);
+  const isSigned = min < 0n;
+  for (let i = 0; i < count; i++) {
+    const element = from + i;
+    cursor.separate(i, element);
+    lexElement(cursor, lexer, element);
+    if (lexer.isPlain && lexer.digits <= EXACT_DIGITS && (isSigned || !lexer.isNegative)) {
+      const value = lexer.isNegative ? -lexer.mantissa : lexer.mantissa;
+      const high = Math.floor(value / TWO_32);
+      halves[element * 2] = value - high * TWO_32;
+      halves[element * 2 + 1] = high;
+      continue;
+    }
+    const exact = exactInteger(lexer.text());
+    if (exact === null || exact < min || exact > max) {
+      throw outOfRange(cursor, lexer, datatype, element);
+    }
+    out[element] = exact;
+  }
+}
+
+const TRUE = "true";
+const FALSE = "false";
+
+/** `true`, `false`, 1 and 0. */
+export function scanBoolRow(
+  cursor: JsonCursor,
+  lexer: NumberLexer,
+  out: Uint8Array,
+  from: number,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    cursor.separate(i, from + i);
+    const first = cursor.peek();
+    if (first === 0x74 || first === 0x66) {
+      const word = first === 0x74 ? TRUE : FALSE;
+      const after = cursor.pos + word.length;
+      const isWord = cursor.buffer.toString("latin1", cursor.pos, after) === word;
+      if (!isWord || after > cursor.end) throw cursor.badElement(from + i);
+      cursor.pos = after;
+      out[from + i] = first === 0x74 ? 1 : 0;
+      continue;
+    }
+    lexElement(cursor, lexer, from + i);
+    const value = lexer.value64();
+    if (value !== 0 && value !== 1) throw outOfRange(cursor, lexer, "BOOL", from + i);
+    out[from + i] = value;
+  }
+}
+
+function outOfRange(
+  cursor: JsonCursor,
+  lexer: NumberLexer,
+  datatype: Datatype,
+  element: number,
+): InferError {
+  const text = lexer.text();
+  const came = text.length > 40 ? `${text.slice(0, 40)}…` : text;
+  return cursor.fail(`expected ${describeRange(datatype)} at element ${element}, got ${came}`);
+}
+
+function describeRange(datatype: Datatype): string {
+  if (datatype === "BOOL") return "true, false, 0 or 1";
+  const bounds = INTEGER_BOUNDS[datatype as IntegerDatatype];
+  if (bounds === undefined) return `a number in the range of ${datatype}`;
+  return `a whole number ${bounds[0]} to ${bounds[1]} (${datatype})`;
+}

@@ -1,0 +1,56 @@
+import type { JsonCursor } from "./json-cursor.ts";
+import { BACKSLASH, QUOTE } from "./json-bytes.ts";
+
+/**
+ * Appends the strings of one row to `out`. The text is known to be valid UTF-8; strings without
+ * escapes are sliced, the others go through JSON.parse.
+ */
+export function scanStringRow(
+  cursor: JsonCursor,
+  out: string[],
+  from: number,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    cursor.separate(i, from + i);
+    out.push(scanString(cursor, from + i));
+  }
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function scanString(cursor: JsonCursor, element: number): string {
+  if (cursor.peek() !== QUOTE) throw cursor.badElement(element);
+  const { bytes, buffer, end } = cursor;
+  const start = cursor.pos;
+  let pos = start + 1;
+  let isEscaped = false;
+  for (;;) {
+    const byte = pos < end ? (bytes[pos] as number) : 0;
+    if (byte === QUOTE) break;
+    if (byte < 0x20) {
+      throw cursor.fail(`element ${element} is a string with a raw control character or no end`);
+    }
+    if (byte === BACKSLASH) {
+      isEscaped = true;
+      pos++;
+    }
+    pos++;
+  }
+  cursor.pos = pos + 1;
+  if (!isEscaped) return buffer.toString("utf8", start + 1, pos);
+  const text = unescape(buffer.toString("utf8", start, pos + 1));
+  if (text === null) throw cursor.fail(`element ${element} is a string with a bad escape`);
+  if (LONE_SURROGATE.test(text)) {
+    throw cursor.fail(`element ${element} holds half a surrogate pair, which UTF-8 cannot carry`);
+  }
+  return text;
+}
+
+function unescape(json: string): string | null {
+  try {
+    return String(JSON.parse(json));
+  } catch {
+    return null;
+  }
+}

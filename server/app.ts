@@ -1,0 +1,347 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { InferError, type StatusCode } from "../protocols/core/status.ts";
+import type { AccessRoom } from "./access-room.ts";
+import { openAccessRoom } from "./access-room.ts";
+import type { Config } from "./config/config.ts";
+import type { Secrets } from "./config/secrets.ts";
+import type { EngineChannel } from "./engine/connect.ts";
+import { createPortableEngine } from "./engine/portable-engine.ts";
+import { createProcessVetter } from "./engine/process-vetter.ts";
+import { Manager } from "./models/manager.ts";
+import { type PollOutcome, Reconciler } from "./models/reconciler.ts";
+import type { Source } from "./models/source.ts";
+import { StateBus, type StateEvent } from "./models/state-bus.ts";
+import { VersionBringer } from "./models/version-bringer.ts";
+import type { Logger } from "./observe/log.ts";
+import { type ControlMetrics, createMetrics } from "./observe/metrics.ts";
+import { createMetricsListener, type MetricsListener } from "./observe/metrics-listener.ts";
+import { ByteBudget } from "./request/byte-budget.ts";
+import { createSource } from "./sources/create-source.ts";
+import { type RedisWake, watchRedis } from "./sources/redis-wake.ts";
+import type { SteerError, ThreadBirth } from "./threads/messages.ts";
+import { CounterReader, createCounterBlock, MAX_SLOTS } from "./threads/shared-counters.ts";
+import { createGaugeBlock, SharedGauge } from "./threads/shared-gauge.ts";
+import { createSlotPool } from "./threads/slot-pool.ts";
+import { type SteerCall, ThreadGroup } from "./threads/thread-group.ts";
+import { loadUws } from "./transport/http/load-uws.ts";
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly log: Logger;
+  /** Waits for ever at the named point in kill tests; a no-op otherwise. */
+  readonly pause: (point: string) => Promise<void>;
+  /** A serving thread was lost: the process must end. */
+  readonly onFatal: (reason: string) => void;
+}
+
+export interface Endpoints {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly metricsPort: number;
+  /** "uWebSockets.js" or "node:http", and why when it is the latter. */
+  readonly transport: string;
+  readonly threads: number;
+}
+
+const MS_PER_SECOND = 1000;
+
+/**
+ * The composition root: builds every part and draws the arrows between them. Runs on the main
+ * thread, which serves no requests.
+ */
+export class App {
+  readonly #options: AppOptions;
+  readonly #bus = new StateBus();
+  readonly #threads: ThreadGroup;
+  readonly #manager: Manager<EngineChannel>;
+  readonly #reconciler: Reconciler<EngineChannel>;
+  readonly #access: AccessRoom;
+  readonly #metrics: ControlMetrics;
+  readonly #registry: ReturnType<typeof createMetrics>["registry"];
+  readonly #blocks: SharedBlocksOfAll;
+  readonly #source: Source;
+  readonly #transport: { readonly kind: "uws" | "node"; readonly text: string };
+  #redis: RedisWake | null = null;
+  #metricsListener: MetricsListener | null = null;
+
+  /** Builds everything; nothing listens yet. */
+  static async create(options: AppOptions): Promise<App> {
+    const { config, secrets, log, pause } = options;
+    const source = await createSource(config.modelRepository, {
+      home: config.home,
+      azure: secrets.azure,
+      pause,
+      log,
+    });
+    const access = await openAccessRoom(config, log);
+    return new App(options, source, access);
+  }
+
+  private constructor(options: AppOptions, source: Source, access: AccessRoom) {
+    const { config } = options;
+    this.#options = options;
+    this.#source = source;
+    this.#access = access;
+    this.#transport = pickTransport();
+    this.#blocks = createBlocks(this.#httpThreads + 1);
+    this.#threads = new ThreadGroup({
+      onDenied: (denial) => {
+        this.#metrics.denials.inc({ code: denial.code });
+        this.#access.recordDenial(denial);
+      },
+      onSteer: (call) => this.#steer(call),
+      onLost: (role, reason) => options.onFatal(`the ${role} thread ended: ${reason}`),
+    });
+    const reader = new CounterReader(this.#blocks.counters);
+    this.#manager = this.#createManager(source, reader);
+    const metrics = createMetrics({
+      counters: reader,
+      gauge: new SharedGauge(this.#blocks.gauge),
+      loaded: () => this.#manager.loaded().map(({ info }) => ({ ...info.id, slot: info.slot })),
+      statuses: () => this.#manager.statuses(),
+      inflightBytes: () => new ByteBudget(this.#blocks.bytes, 0).usedBytes,
+      isReady: () => this.#manager.isReady,
+    });
+    this.#metrics = metrics.control;
+    this.#registry = metrics.registry;
+    this.#reconciler = new Reconciler({
+      source,
+      manager: this.#manager,
+      pollMs: config.repositoryPollSecs * MS_PER_SECOND,
+      pollsOnce: config.modelControlMode === "none",
+      nowMs: Date.now,
+      random: Math.random,
+      onPoll: (outcome) => this.#onPoll(outcome),
+    });
+    this.#bus.subscribe((event) => this.#onState(event));
+  }
+
+  get bus(): StateBus {
+    return this.#bus;
+  }
+
+  get isReady(): boolean {
+    return this.#manager.isReady;
+  }
+
+  get sourceDescription(): string {
+    return this.#source.description;
+  }
+
+  /** Opens every port, then starts reading the repository. Rejects when a port cannot be had. */
+  async start(): Promise<Endpoints> {
+    const { config, log } = this.#options;
+    const http = await this.#startHttpThreads();
+    const grpc = await this.#threads.start(this.#birth("grpc", this.#httpThreads, config.grpcPort));
+    this.#metricsListener = await createMetricsListener(
+      this.#registry,
+      config.host,
+      config.metricsPort,
+    );
+    this.#access.watchKeys((records) => this.#threads.setKeys(records));
+    if (config.redisUrl !== null) {
+      this.#redis = watchRedis(
+        config.redisUrl,
+        config.modelRepository,
+        () => this.#reconciler.wake(),
+        log,
+      );
+    }
+    this.#reconciler.start();
+    return {
+      httpPort: http.port,
+      grpcPort: grpc.port,
+      metricsPort: this.#metricsListener.port,
+      transport: this.#transport.text,
+      threads: this.#httpThreads,
+    };
+  }
+
+  /** Probes answer "not ready" from now on; requests are still served. */
+  setUnready(): void {
+    this.#threads.setUnready();
+  }
+
+  /**
+   * Stops in order: no new steps, no new requests, what is in flight is answered, threads end,
+   * memory is freed. Returns false when a request was cut off by the deadline. No started native
+   * call is ever aborted (that would abort the process): this waits for it.
+   */
+  async stop(deadlineMs: number): Promise<boolean> {
+    this.#redis?.close();
+    const reconciled = this.#reconciler.stop();
+    const isClean = await this.#threads.stop(deadlineMs);
+    await reconciled;
+    await this.#manager.unloadAll();
+    await this.#metricsListener?.close();
+    await this.#access.close();
+    return isClean;
+  }
+
+  get #httpThreads(): number {
+    return this.#transport.kind === "uws" ? this.#options.config.threads : 1;
+  }
+
+  async #startHttpThreads(): Promise<{ port: number }> {
+    const { config } = this.#options;
+    // The first thread settles a free port; the others join it on the same one.
+    const first = await this.#threads.start(this.#birth("http", 0, config.httpPort));
+    for (let i = 1; i < this.#httpThreads; i++) {
+      await this.#threads.start(this.#birth("http", i, first.port));
+    }
+    return first;
+  }
+
+  #birth(role: ThreadBirth["role"], index: number, port: number): ThreadBirth {
+    const { config } = this.#options;
+    return {
+      role,
+      index,
+      transport: this.#transport.kind,
+      host: config.host,
+      port,
+      logLevel: config.logLevel,
+      access: this.#access.mode,
+      allowedHosts: this.#access.mode.kind === "open" && !config.insecure ? "loopback" : "any",
+      maxBodyBytes: config.maxBodyBytes,
+      maxInflightBytes: config.maxInflightBytes,
+      maxStreamInflight: config.maxStreamInflight,
+      maxStreamEgressBytes: config.maxStreamEgressBytes,
+      shared: {
+        bytes: this.#blocks.bytes,
+        gauge: this.#blocks.gauge,
+        counters: this.#blocks.counters[index] as SharedArrayBuffer,
+      },
+    };
+  }
+
+  #createManager(source: Source, reader: CounterReader): Manager<EngineChannel> {
+    const { config, pause } = this.#options;
+    const bringer = new VersionBringer<EngineChannel>({
+      source,
+      vetter: createProcessVetter({
+        verdictDir: join(config.home, "cache", "verdicts"),
+        timeoutMs: config.vetTimeoutMs,
+        maxRssBytes: config.vetMaxRssBytes,
+      }),
+      loader: createPortableEngine({
+        engineThreads: config.engineThreads,
+        intraOpThreads: intraOpThreads(config),
+        onSlotLost: (key, reason, isRefilled) => {
+          this.#metrics.engineThreadsLost.inc();
+          this.#options.log.error({ key, reason, isRefilled }, "an engine thread ended by itself");
+        },
+      }),
+      slots: createSlotPool(MAX_SLOTS, (slot) => reader.clear(slot)),
+      nowMs: Date.now,
+      maxQueue: config.maxQueue,
+      maxBatchRows: config.maxBatchRows,
+      pause,
+    });
+    const isExplicit = config.modelControlMode === "explicit";
+    return new Manager<EngineChannel>({
+      bringer,
+      publisher: this.#threads,
+      bus: this.#bus,
+      nowMs: Date.now,
+      explicit: isExplicit ? new Set(config.loadModel) : null,
+    });
+  }
+
+  /** Answers a load or unload call once the model serves, or says why it does not. */
+  async #steer(call: SteerCall): Promise<SteerError | null> {
+    try {
+      const settled = call.action === "load" ? this.#whenSettled(call.model) : Promise.resolve();
+      this.#manager.steer(call.action, call.model);
+      this.#reconciler.nudge();
+      await settled;
+      const why = call.action === "load" ? this.#manager.explain(call.model) : null;
+      this.#auditSteer(call, why);
+      if (why === null) return null;
+      return { code: "unavailable", message: `model '${call.model}' did not load: ${why}` };
+    } catch (thrown) {
+      if (!(thrown instanceof InferError)) throw thrown;
+      this.#auditSteer(call, thrown.message);
+      return { code: thrown.code satisfies StatusCode, message: thrown.message };
+    }
+  }
+
+  #auditSteer(call: SteerCall, failure: string | null): void {
+    this.#access.record({
+      actor: call.principal,
+      action: `model.${call.action}`,
+      target: call.model,
+      outcome: failure === null ? "ok" : "failed",
+      details: { reason: failure },
+    });
+  }
+
+  #whenSettled(model: string): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#manager.explain(model) === null) resolve();
+      const unsubscribe = this.#bus.subscribe(({ id, to }) => {
+        if (id.model !== model || (to !== "ready" && to !== "failed")) return;
+        unsubscribe();
+        // After the listeners: the manager publishes in the same turn.
+        setImmediate(resolve);
+      });
+    });
+  }
+
+  #onPoll(outcome: PollOutcome): void {
+    this.#metrics.polls.inc({ outcome: outcome.kind });
+    if (outcome.kind === "failed") {
+      this.#options.log.warn(
+        { reason: outcome.reason },
+        "the repository could not be read; serving what is loaded",
+      );
+      return;
+    }
+    this.#metrics.lastPollSeconds.setToCurrentTime();
+    if (outcome.kind === "changed") {
+      this.#options.log.info({ generation: outcome.generation }, "the repository changed");
+    }
+  }
+
+  #onState({ id, from, to, reason }: StateEvent): void {
+    this.#metrics.transitions.inc({ to });
+    const line = { model: id.model, version: id.version, from, to, reason };
+    if (to === "failed") this.#options.log.error(line, "version failed");
+    else this.#options.log.info(line, "version state");
+    if (to !== "ready" && to !== "failed" && to !== "unloaded") return;
+    this.#access.record({
+      actor: "sluice",
+      action: `version.${to}`,
+      target: `${id.model}/${id.version}`,
+      outcome: to === "failed" ? "failed" : "ok",
+      details: { reason },
+    });
+  }
+}
+
+interface SharedBlocksOfAll {
+  readonly bytes: SharedArrayBuffer;
+  readonly gauge: SharedArrayBuffer;
+  readonly counters: readonly SharedArrayBuffer[];
+}
+
+function createBlocks(threads: number): SharedBlocksOfAll {
+  return {
+    bytes: new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT),
+    gauge: createGaugeBlock(),
+    counters: Array.from({ length: threads }, createCounterBlock),
+  };
+}
+
+function pickTransport(): { kind: "uws" | "node"; text: string } {
+  const { uws, reason } = loadUws();
+  if (uws !== null) return { kind: "uws", text: "uWebSockets.js" };
+  return { kind: "node", text: `node:http (${reason})` };
+}
+
+function intraOpThreads(config: Config): number {
+  if (config.intraOpThreads > 0) return config.intraOpThreads;
+  return Math.max(1, Math.floor(availableParallelism() / config.engineThreads));
+}

@@ -1,0 +1,198 @@
+import { Command } from "commander";
+import type { ConfigInputs, Flags } from "../config/load.ts";
+import { addSettingOptions } from "../config/setting-options.ts";
+import type { Io } from "./io.ts";
+import { programVersion } from "./version.ts";
+
+/** One version to publish. */
+export interface PublishRequest {
+  /** The model.onnx. */
+  readonly file: string;
+  readonly model: string;
+  /** Alias to point at the new version. */
+  readonly alias: string | null;
+  readonly isBreaking: boolean;
+  /** File of requests with their answers; null for none. */
+  readonly golden: string | null;
+}
+
+/** Commands whose work is done in other rooms than server/commands; main.ts imports them lazily. */
+export interface Rooms {
+  serve(inputs: ConfigInputs): Promise<number>;
+  publish(request: PublishRequest, inputs: ConfigInputs): Promise<number>;
+  rollback(model: string, inputs: ConfigInputs): Promise<number>;
+  bench(argv: readonly string[]): Promise<number>;
+  demo(): Promise<number>;
+}
+
+/** How a subcommand ends: with an exit code. */
+type Action = () => Promise<number> | number;
+
+/**
+ * The command line. Parsing it rejects with CommanderError for what cannot be understood, and with
+ * what a command throws.
+ * @param finish takes the exit code of the command that ran
+ */
+export function buildProgram(io: Io, rooms: Rooms, finish: (exitCode: number) => void): Command {
+  const run = async (action: Action): Promise<void> => finish(await action());
+  const program = new Command("sluice")
+    .description("Inference server for ONNX models: HTTP, gRPC and WebSocket, hot-swapped.")
+    .version(programVersion())
+    .exitOverride()
+    .enablePositionalOptions()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(`sluice: ${oneLine(text.replace(/^error: /, ""))}\n`),
+    });
+  addServing(program, io, rooms, run);
+  addPublishing(program, io, rooms, run);
+  addKeys(program, io, run);
+  addAudit(program, io, run);
+  addSidecars(program, rooms, run);
+  return program;
+}
+
+type Run = (action: Action) => Promise<void>;
+
+function addServing(program: Command, io: Io, rooms: Rooms, run: Run): void {
+  addSettingOptions(
+    program.command("serve").description("serve the models of a repository"),
+  ).action((flags: Flags) => run(() => rooms.serve(inputsOf(flags, io))));
+  addSettingOptions(
+    program.command("validate").description("check the configuration as serve would load it"),
+  )
+    .option("--print", "print it whole, without secrets")
+    .action((flags: Flags) =>
+      run(async () => {
+        const { validateCommand } = await import("./validate.ts");
+        return validateCommand(inputsOf(flags, io), flags["print"] === true, io);
+      }),
+    );
+  addSettingOptions(
+    program.command("doctor").description("say what this machine can do, and why"),
+  ).action((flags: Flags) =>
+    run(async () => {
+      const { doctorCommand } = await import("./doctor.ts");
+      return doctorCommand(inputsOf(flags, io), io);
+    }),
+  );
+}
+
+function addPublishing(program: Command, io: Io, rooms: Rooms, run: Run): void {
+  const withRepository = (command: Command): Command =>
+    withPlaces(command)
+      .option("--model-repository <location>", "folder or container URL; as for serve if not given")
+      .option("--redis-url <url>", "Redis through which servers hear of it at once");
+  withRepository(
+    program
+      .command("publish <file>")
+      .description("put an ONNX model into the repository as its next version")
+      .requiredOption("--model <name>", "the model's name"),
+  )
+    .option("--alias <name>", "alias to point at the new version")
+    .option("--breaking", "its signature may break clients of the version before")
+    .option("--golden <file>", "requests with the answers that the trainer's runtime gave")
+    .action((file: string, flags: Flags) =>
+      run(() => rooms.publish(publishRequest(file, flags), inputsOf(flags, io))),
+    );
+  withRepository(
+    program
+      .command("rollback")
+      .description("point champion at the version before")
+      .requiredOption("--model <name>", "the model's name"),
+  ).action((flags: Flags) =>
+    run(() => rooms.rollback(String(flags["model"]), inputsOf(flags, io))),
+  );
+}
+
+function addKeys(program: Command, io: Io, run: Run): void {
+  const keys = program.command("keys").description("make, list and revoke API keys");
+  const withFile = (command: Command): Command =>
+    withPlaces(command).option("--keys-file <file>", "default: keys.json in the home");
+  withFile(keys.command("create").description("make a key and print it, this once"))
+    .requiredOption("--name <text>", "whose key it is")
+    .option("--role <role>", "read, infer or admin", "infer")
+    .option("--models <globs>", "names, prefixes such as fraud-* or *, by commas", "*")
+    .option("--expires-days <days>", "days until it expires; default: never")
+    .action((flags: Flags) =>
+      run(async () => {
+        const { createKeyCommand } = await import("./keys.ts");
+        const options = {
+          name: String(flags["name"]),
+          role: String(flags["role"]),
+          models: String(flags["models"]),
+          expiresDays: textOf(flags["expiresDays"]),
+        };
+        return createKeyCommand(options, inputsOf(flags, io), io);
+      }),
+    );
+  withFile(keys.command("list").description("list the keys; their texts are not kept")).action(
+    (flags: Flags) =>
+      run(async () => {
+        const { listKeysCommand } = await import("./keys.ts");
+        return listKeysCommand(inputsOf(flags, io), io);
+      }),
+  );
+  withFile(keys.command("revoke <id>").description("revoke a key for good")).action(
+    (id: string, flags: Flags) =>
+      run(async () => {
+        const { revokeKeyCommand } = await import("./keys.ts");
+        return revokeKeyCommand(id, inputsOf(flags, io), io);
+      }),
+  );
+}
+
+function addAudit(program: Command, io: Io, run: Run): void {
+  const audit = program.command("audit").description("the log of who did what");
+  withPlaces(audit.command("verify").description("check that no record was changed or taken out"))
+    .option("--file <file>", "default: audit.jsonl in the home")
+    .action((flags: Flags) =>
+      run(async () => {
+        const { verifyAuditCommand } = await import("./audit.ts");
+        return verifyAuditCommand(textOf(flags["file"]), inputsOf(flags, io), io);
+      }),
+    );
+}
+
+function addSidecars(program: Command, rooms: Rooms, run: Run): void {
+  program
+    .command("bench [args...]")
+    .description("measure a server under load; 'sluice bench --help' says more")
+    .helpOption(false)
+    .allowUnknownOption()
+    .passThroughOptions()
+    .action((args: string[]) => run(() => rooms.bench(args)));
+  program
+    .command("demo")
+    .description("serve a small model, publish the next version, watch it swap")
+    .action(() => run(() => rooms.demo()));
+}
+
+function withPlaces(command: Command): Command {
+  return command
+    .option("--home <folder>", "default: SLUICE_HOME, else .sluice")
+    .option("--config <file>", "server.yaml to read; default: server.yaml in the home");
+}
+
+function inputsOf(flags: Flags, io: Io): ConfigInputs {
+  return { flags, env: io.env, file: textOf(flags["config"]) ?? null, cwd: io.cwd };
+}
+
+function publishRequest(file: string, flags: Flags): PublishRequest {
+  return {
+    file,
+    model: String(flags["model"]),
+    alias: textOf(flags["alias"]) ?? null,
+    isBreaking: flags["breaking"] === true,
+    golden: textOf(flags["golden"]) ?? null,
+  };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, " ");
+}

@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { ConfigError } from "./config-error.ts";
+import { didYouMean } from "./nearest-name.ts";
+import type { RawValue } from "./read-value.ts";
+import { envOf, isSecret } from "./setting.ts";
+import { SETTINGS } from "./settings.ts";
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** Read by other parts of the program than the configuration. */
+const OTHER_NAMES = ["SLUICE_TEST_PAUSE", "SLUICE_REQUIRE_ALL", "SLUICE_PYTHON"];
+
+/** Variables that Kubernetes puts into every pod for a Service whose name starts with "sluice". */
+const KUBERNETES_NAME = /_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)/;
+const KUBERNETES_VALUE = /^(tcp|udp|sctp):\/\//;
+
+/**
+ * Reads SLUICE_… variables (and well-known ones such as REDIS_URL) into raw values by key. An empty
+ * variable counts as unset.
+ * @throws ConfigError for an unknown SLUICE_… name.
+ */
+export function readEnv(env: Env, folder: string): ReadonlyMap<string, RawValue> {
+  refuseUnknown(env);
+  const values = new Map<string, RawValue>();
+  for (const setting of SETTINGS) {
+    for (const name of [envOf(setting), ...setting.wellKnownEnv]) {
+      const found = isSecret(setting) ? readSecret(env, name) : plain(env, name);
+      if (found === null) continue;
+      values.set(setting.key, { ...found, isText: true, folder });
+      break;
+    }
+  }
+  return values;
+}
+
+/**
+ * A secret from NAME, or from the file that NAME_FILE names (a mounted secret); null if neither.
+ * @throws ConfigError where both are set or the file cannot be read; never with the value.
+ */
+export function readSecret(env: Env, name: string): { value: string; from: string } | null {
+  const direct = env[name] ?? "";
+  const file = env[`${name}_FILE`] ?? "";
+  if (direct !== "" && file !== "") {
+    throw new ConfigError(`${name} and ${name}_FILE are both set; keep one`);
+  }
+  if (direct !== "") return { value: direct, from: name };
+  if (file === "") return null;
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8").trim();
+  } catch (error) {
+    throw new ConfigError(`${name}_FILE cannot be read: ${(error as Error).message}`);
+  }
+  if (text === "") throw new ConfigError(`${name}_FILE names an empty file: ${file}`);
+  return { value: text, from: `${name}_FILE` };
+}
+
+function plain(env: Env, name: string): { value: string; from: string } | null {
+  const value = env[name] ?? "";
+  return value === "" || KUBERNETES_VALUE.test(value) ? null : { value, from: name };
+}
+
+function refuseUnknown(env: Env): void {
+  const known = new Set(OTHER_NAMES);
+  for (const setting of SETTINGS) {
+    known.add(envOf(setting));
+    if (isSecret(setting)) known.add(`${envOf(setting)}_FILE`);
+  }
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith("SLUICE_") || known.has(name)) continue;
+    if (KUBERNETES_NAME.test(name) || KUBERNETES_VALUE.test(value ?? "")) continue;
+    throw new ConfigError(
+      `the environment has the unknown variable '${name}'${didYouMean(name, known)}`,
+    );
+  }
+}

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Tensor } from "../../protocols/core/tensor.ts";
+import { splitOutputs, stackInputs, takeBatch } from "./batch-former.ts";
+
+function job(rows: number, width: number, outputs = ["y"]) {
+  const x: Tensor = {
+    name: "x",
+    datatype: "FP32",
+    shape: [rows, width],
+    data: Float32Array.from({ length: rows * width }, (_, i) => i),
+  };
+  return { inputs: [x], outputs };
+}
+
+describe("takeBatch", () => {
+  it("takes the oldest alone when rows may not be stacked", () => {
+    const pending = [job(1, 2), job(1, 2)];
+    const [first] = pending;
+    assert.deepEqual(takeBatch(pending, null), [first]);
+    assert.equal(pending.length, 1);
+  });
+
+  it("gathers equal shapes up to the row limit and leaves the rest in order", () => {
+    const [a, b, c, d, e] = [job(1, 2), job(2, 3), job(2, 2), job(3, 2), job(1, 2)];
+    const pending = [a, b, c, d, e];
+    assert.deepEqual(takeBatch(pending, { maxRows: 4 }), [a, c, e]);
+    assert.deepEqual(pending, [b, d]);
+  });
+
+  it("keeps requests for other outputs apart", () => {
+    const [a, b] = [job(1, 2), job(1, 2, ["z"])];
+    assert.deepEqual(takeBatch([a, b], { maxRows: 8 }), [a]);
+  });
+
+  it("runs a request without rows alone", () => {
+    const [a, b] = [job(0, 2), job(0, 2)];
+    assert.deepEqual(takeBatch([a, b], { maxRows: 8 }), [a]);
+  });
+
+  it("gives back nothing for an empty queue", () => {
+    assert.deepEqual(takeBatch([], { maxRows: 8 }), []);
+  });
+});
+
+describe("stacking", () => {
+  it("gives each job its own rows back", () => {
+    const jobs = [job(1, 2), job(2, 2)];
+    const [stacked] = stackInputs(jobs);
+    assert.deepEqual(stacked?.shape, [3, 2]);
+    const answers = splitOutputs([{ ...(stacked as Tensor), name: "y" }], jobs);
+    assert.deepEqual(
+      answers.map(([y]) => [...(y?.data as Float32Array)]),
+      [
+        [0, 1],
+        [0, 1, 2, 3],
+      ],
+    );
+  });
+
+  it("stacks strings", () => {
+    const text = (s: string): Tensor => ({ name: "x", datatype: "BYTES", shape: [1, 1], data: [s] });
+    const jobs = ["a", "b"].map((s) => ({ inputs: [text(s)], outputs: ["y"] }));
+    assert.deepEqual(stackInputs(jobs)[0]?.data, ["a", "b"]);
+  });
+
+  it("refuses outputs that have lost rows", () => {
+    const jobs = [job(1, 2), job(1, 2)];
+    const y: Tensor = { name: "y", datatype: "FP32", shape: [1, 2], data: new Float32Array(2) };
+    assert.throws(() => splitOutputs([y], jobs), /1 rows for 2 stacked/);
+  });
+});

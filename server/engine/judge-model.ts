@@ -1,0 +1,123 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Signature } from "../../protocols/core/signature.ts";
+import type { Tensor } from "../../protocols/core/tensor.ts";
+import { inspectModel, type OnnxSummary } from "../../protocols/onnx/inspect-model.ts";
+import { parseManifest } from "../../protocols/repository/documents.ts";
+import { MODEL_FILE } from "../../protocols/repository/layout.ts";
+import { VetRefusal, type VetReport } from "../models/loader.ts";
+import { type GoldenCase, readGolden } from "./golden.ts";
+import { isRunnable, type OnnxSession, openOnnxSession } from "./onnx-session.ts";
+import { isClose, proveBatching } from "./prove-batching.ts";
+import { sampleInputs, ZEROS } from "./sample-inputs.ts";
+
+/** Operator domains that come with the runtime; anything else needs native code that we do not load. */
+const KNOWN_DOMAINS: ReadonlySet<string> = new Set(["", "ai.onnx", "ai.onnx.ml", "com.microsoft"]);
+
+export type Judgement = Omit<VetReport, "peakRssBytes">;
+
+/**
+ * Judges one version from its folder: parse before the runtime sees it, load, compare with the
+ * manifest, run. Runs in the vetting child only. @throws VetRefusal with what is wrong
+ */
+export async function judgeModel(directory: string): Promise<Judgement> {
+  const modelPath = join(directory, MODEL_FILE);
+  const manifest = parseManifest("manifest.json", readFileSync(join(directory, "manifest.json")));
+  const summary = refuseOn("the file is not a usable ONNX model", () =>
+    inspectModel(readFileSync(modelPath)),
+  );
+  assertKnownOperators(summary);
+  assertRunnable(manifest.signature);
+  const session = await openOnnxSession(modelPath, 1).catch((thrown: unknown) => {
+    throw new VetRefusal(`the runtime cannot load it: ${shorten(thrown)}`);
+  });
+  assertSameSignature("manifest", manifest.signature, summary.signature);
+  const golden = refuseOn("golden.jsonl", () => readGolden(directory));
+  await replayGolden(session, golden);
+  return {
+    signature: manifest.signature,
+    isBatchable: await proveBatching(session),
+    sampleMs: await timeSample(session, golden),
+    goldenCount: golden.length,
+  };
+}
+
+function assertKnownOperators(summary: OnnxSummary): void {
+  for (const operator of summary.operators) {
+    const domain = operator.slice(0, operator.lastIndexOf("::"));
+    if (!KNOWN_DOMAINS.has(domain)) {
+      throw new VetRefusal(
+        `operator ${operator} is of a domain that is not allowed; allowed: ${[...KNOWN_DOMAINS].filter((d) => d !== "").join(", ")}`,
+      );
+    }
+  }
+}
+
+function assertRunnable(signature: Signature): void {
+  for (const tensor of [...signature.inputs, ...signature.outputs]) {
+    if (!isRunnable(tensor.datatype)) {
+      throw new VetRefusal(
+        `'${tensor.name}' is ${tensor.datatype}, which this engine cannot carry`,
+      );
+    }
+  }
+}
+
+function assertSameSignature(what: string, declared: Signature, actual: Signature): void {
+  if (JSON.stringify(declared) !== JSON.stringify(actual)) {
+    throw new VetRefusal(
+      `the ${what} declares ${JSON.stringify(declared)}, but the graph has ${JSON.stringify(actual)}`,
+    );
+  }
+}
+
+async function replayGolden(session: OnnxSession, golden: readonly GoldenCase[]): Promise<void> {
+  for (const [i, pair] of golden.entries()) {
+    const names = pair.outputs.map((output) => output.name);
+    const answers = await session.run(pair.inputs, names).catch((thrown: unknown) => {
+      throw new VetRefusal(`golden request ${i + 1} fails: ${shorten(thrown)}`);
+    });
+    for (const [k, expected] of pair.outputs.entries()) {
+      const got = answers[k] as Tensor;
+      if (String(got.shape) !== String(expected.shape) || !isClose(got.data, expected.data)) {
+        throw new VetRefusal(
+          `golden request ${i + 1}: output '${expected.name}' is not what the trainer got`,
+        );
+      }
+    }
+  }
+}
+
+async function timeSample(
+  session: OnnxSession,
+  golden: readonly GoldenCase[],
+): Promise<number | null> {
+  const inputs = golden[0]?.inputs ?? sampleInputs(session.signature, ZEROS);
+  const names = session.signature.outputs.map((output) => output.name);
+  try {
+    const startMs = performance.now();
+    await session.run(inputs, names);
+    return performance.now() - startMs;
+  } catch {
+    // Zeros are a guess; many graphs want more (a minimum length). Reported as "no sample".
+    return null;
+  }
+}
+
+function refuseOn<T>(what: string, act: () => T): T {
+  try {
+    return act();
+  } catch (thrown) {
+    throw new VetRefusal(`${what}: ${shorten(thrown)}`);
+  }
+}
+
+const MAX_REASON_CHARS = 400;
+
+function shorten(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return text
+    .replace(/(?:\/[\w.+-]+){2,}/g, "…")
+    .replace(/\s+/g, " ")
+    .slice(0, MAX_REASON_CHARS);
+}

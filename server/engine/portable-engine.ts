@@ -1,0 +1,172 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { Piscina } from "piscina";
+import { MODEL_FILE } from "../../protocols/repository/layout.ts";
+import { siblingUrl } from "../lib/sibling-url.ts";
+import type { LoadedVersion, Loader, LoadOptions } from "../models/loader.ts";
+import { readGolden } from "./golden.ts";
+import type {
+  FromSlot,
+  PortableChannel,
+  SlotOffer,
+  SlotTask,
+  ToSlot,
+} from "./portable-messages.ts";
+import { sampleInputs, ZEROS } from "./sample-inputs.ts";
+
+export interface PortableOptions {
+  /** Worker threads, each with a session of its own, per version. */
+  readonly engineThreads: number;
+  /** Threads inside one run. */
+  readonly intraOpThreads: number;
+  /** Told of a slot that ended by itself, and whether another takes its place. */
+  readonly onSlotLost: (key: string, reason: string, isRefilled: boolean) => void;
+}
+
+/** Tries in a row to bring a lost slot back; after that the version runs with fewer. */
+const MAX_REFILLS = 3;
+/** Longer than any run: Piscina would otherwise terminate a thread inside a native call. */
+const NEVER_MS = 2 ** 31 - 1;
+
+/**
+ * onnxruntime-node in Piscina: one pool per loaded version, so that ending the pool gives the
+ * memory back. Each worker holds one task for its whole life (portable-slot.ts).
+ * Runs on the control thread.
+ */
+export function createPortableEngine(options: PortableOptions): Loader<PortableChannel> {
+  return {
+    name: "portable",
+    load: async (load, onWarming) => {
+      const version = new PortableVersion(options, load);
+      await version.start(onWarming);
+      return version;
+    },
+  };
+}
+
+interface Slot {
+  readonly control: MessagePort;
+  readonly ended: Promise<void>;
+}
+
+class PortableVersion implements LoadedVersion<PortableChannel> {
+  readonly #options: PortableOptions;
+  readonly #load: LoadOptions;
+  readonly #pool: Piscina;
+  readonly #slots = new Set<Slot>();
+  readonly #links = new Set<MessagePort>();
+  #isUnloading = false;
+  #refills = 0;
+
+  constructor(options: PortableOptions, load: LoadOptions) {
+    this.#options = options;
+    this.#load = load;
+    this.#pool = new Piscina({
+      filename: fileURLToPath(siblingUrl(import.meta.url, "portable-slot")),
+      name: "serveSlot",
+      minThreads: options.engineThreads,
+      maxThreads: options.engineThreads,
+      concurrentTasksPerWorker: 1,
+      // A worker must answer its ports between tasks' awaits; Atomics.wait would stop it.
+      atomics: "disabled",
+      closeTimeout: NEVER_MS,
+      idleTimeout: NEVER_MS,
+      recordTiming: false,
+    });
+    // Without a listener a worker's uncaught error would end the process; its task rejects anyway.
+    this.#pool.on("error", () => undefined);
+  }
+
+  /** Rejects, with everything freed, when any slot cannot load or warm. */
+  async start(onWarming: () => void): Promise<void> {
+    try {
+      const all = Array.from({ length: this.#options.engineThreads }, () =>
+        this.#openSlot(onWarming),
+      );
+      await Promise.all(all);
+    } catch (thrown) {
+      await this.unload();
+      throw thrown;
+    }
+  }
+
+  connect(): { channel: PortableChannel; transferList: readonly MessagePort[] } {
+    const { port1, port2 } = new MessageChannel();
+    this.#links.add(port1);
+    port1.on("close", () => this.#links.delete(port1));
+    port1.unref();
+    const ports = [...this.#slots].map(attachTo);
+    return { channel: { kind: "portable", ports, link: port2 }, transferList: [port2, ...ports] };
+  }
+
+  async unload(): Promise<void> {
+    this.#isUnloading = true;
+    for (const link of this.#links) link.close();
+    const ends = [...this.#slots].map((slot) => {
+      slot.control.postMessage({ kind: "close" } satisfies ToSlot);
+      return slot.ended;
+    });
+    await Promise.all(ends);
+    await this.#pool.close();
+  }
+
+  async #openSlot(onWarming: () => void): Promise<void> {
+    const { port1: control, port2 } = new MessageChannel();
+    const task = this.#taskFor(port2);
+    const run: Promise<void> = this.#pool.run(task, { transferList: [port2] });
+    const ended = run.then(
+      () => "it ended by itself",
+      (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown)),
+    );
+    await new Promise<void>((resolve, reject) => {
+      control.on("message", (message: FromSlot) => {
+        if (message.kind === "loaded") onWarming();
+        else if (message.kind === "ready") resolve();
+        else reject(new Error(message.message));
+      });
+      void ended.then((reason) => reject(new Error(`the engine thread ended: ${reason}`)));
+    });
+    const slot: Slot = { control, ended: ended.then(() => undefined) };
+    this.#slots.add(slot);
+    void ended.then((reason) => this.#onSlotEnded(slot, reason));
+    for (const link of this.#links) {
+      const port = attachTo(slot);
+      link.postMessage({ kind: "slot", port } satisfies SlotOffer, [port]);
+    }
+  }
+
+  #onSlotEnded(slot: Slot, reason: string): void {
+    this.#slots.delete(slot);
+    slot.control.close();
+    if (this.#isUnloading) return;
+    const isRefilled = this.#refills < MAX_REFILLS;
+    this.#refills += 1;
+    this.#options.onSlotLost(this.#load.key, reason, isRefilled);
+    if (!isRefilled) return;
+    this.#openSlot(() => undefined).catch((thrown: unknown) => {
+      const why = thrown instanceof Error ? thrown.message : String(thrown);
+      this.#options.onSlotLost(this.#load.key, why, false);
+    });
+  }
+
+  #taskFor(control: MessagePort): SlotTask {
+    const { version, report, maxBatchRows } = this.#load;
+    const golden = readGolden(version.directory)[0]?.inputs ?? null;
+    const zeros = report.sampleMs === null ? null : sampleInputs(report.signature, ZEROS);
+    return {
+      modelPath: join(version.directory, MODEL_FILE),
+      intraOpThreads: this.#options.intraOpThreads,
+      batching: report.isBatchable ? { maxRows: maxBatchRows } : null,
+      warmup: golden ?? zeros,
+      control,
+    };
+  }
+}
+
+/** A new port to the slot; what is sent before the slot has its end is kept. */
+function attachTo(slot: Slot): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  slot.control.postMessage({ kind: "attach", port: port1 } satisfies ToSlot, [port1]);
+  return port2;
+}

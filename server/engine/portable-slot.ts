@@ -1,0 +1,168 @@
+import type { MessagePort } from "node:worker_threads";
+import type { Tensor } from "../../protocols/core/tensor.ts";
+import { epochNowMs } from "../lib/epoch-clock.ts";
+import { rowsOf, splitOutputs, stackInputs, takeBatch } from "./batch-former.ts";
+import { describeRunFailure } from "./describe-run-failure.ts";
+import { type OnnxSession, openOnnxSession } from "./onnx-session.ts";
+import type {
+  FromSlot,
+  SlotAnswer,
+  SlotJob,
+  SlotJobs,
+  SlotTask,
+  ToSlot,
+} from "./portable-messages.ts";
+import { packTensors } from "./transferable.ts";
+
+/**
+ * The worker side of the portable engine: one session, fed by every serving thread over a port
+ * each. What arrives while a run blocks this thread is the next batch, so batches form across
+ * serving threads and cost nothing when idle.
+ */
+
+interface Pending extends SlotJob {
+  readonly port: MessagePort;
+}
+
+class Slot {
+  readonly #session: OnnxSession;
+  readonly #task: SlotTask;
+  readonly #pending: Pending[] = [];
+  readonly #ports = new Set<MessagePort>();
+  #isRunning = false;
+
+  constructor(session: OnnxSession, task: SlotTask) {
+    this.#session = session;
+    this.#task = task;
+  }
+
+  attach(port: MessagePort): void {
+    this.#ports.add(port);
+    port.on("message", (message: SlotJobs) => {
+      for (const job of message.jobs) this.#pending.push({ ...job, port });
+      if (!this.#isRunning) void this.#drain();
+    });
+    port.on("close", () => this.#ports.delete(port));
+  }
+
+  /** Frees the session and the ports. REQUIRES: every serving thread has released the version. */
+  async close(): Promise<void> {
+    for (const port of this.#ports) port.close();
+    await this.#session.release();
+  }
+
+  async #drain(): Promise<void> {
+    this.#isRunning = true;
+    try {
+      // Other serving threads' messages of this turn join the first batch.
+      await new Promise(setImmediate);
+      while (this.#pending.length > 0) {
+        this.#dropExpired();
+        await this.#runBatch(takeBatch(this.#pending, this.#task.batching));
+      }
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  #dropExpired(): void {
+    const now = epochNowMs();
+    for (let i = 0; i < this.#pending.length; ) {
+      const job = this.#pending[i] as Pending;
+      if (job.deadlineEpochMs === null || job.deadlineEpochMs > now) {
+        i += 1;
+        continue;
+      }
+      this.#pending.splice(i, 1);
+      fail(job, "deadline-exceeded", "the deadline passed while the request waited for the engine");
+    }
+  }
+
+  async #runBatch(jobs: readonly Pending[]): Promise<void> {
+    const first = jobs[0];
+    if (first === undefined) return;
+    const startMs = epochNowMs();
+    try {
+      const inputs = jobs.length === 1 ? first.inputs : stackInputs(jobs);
+      const outputs = await this.#session.run(inputs, first.outputs);
+      const computeMs = epochNowMs() - startMs;
+      const perJob = jobs.length === 1 ? [outputs] : splitOutputs(outputs, jobs);
+      answerAll(jobs, perJob, startMs, computeMs);
+    } catch (thrown) {
+      await this.#afterFailure(jobs, thrown);
+    }
+  }
+
+  /** One bad request must not fail its neighbours: a failed batch is run again one by one. */
+  async #afterFailure(jobs: readonly Pending[], thrown: unknown): Promise<void> {
+    if (jobs.length === 1) {
+      fail(jobs[0] as Pending, "invalid-argument", describeRunFailure(thrown));
+      return;
+    }
+    for (const job of jobs) await this.#runBatch([job]);
+  }
+}
+
+function answerAll(
+  jobs: readonly Pending[],
+  perJob: readonly Tensor[][],
+  startMs: number,
+  computeMs: number,
+): void {
+  const batchRows = jobs.reduce((sum, job) => sum + (rowsOf(job) ?? 1), 0);
+  const byPort = new Map<MessagePort, { answers: SlotAnswer[]; transferList: ArrayBuffer[] }>();
+  for (const [i, job] of jobs.entries()) {
+    const mail = byPort.get(job.port) ?? { answers: [], transferList: [] };
+    byPort.set(job.port, mail);
+    mail.answers.push({
+      kind: "done",
+      id: job.id,
+      outputs: packTensors(perJob[i] as Tensor[], mail.transferList),
+      queueMs: Math.max(0, startMs - job.submittedEpochMs),
+      computeMs,
+      batchRows,
+    });
+  }
+  for (const [port, { answers, transferList }] of byPort)
+    port.postMessage({ answers }, transferList);
+}
+
+function fail(
+  job: Pending,
+  code: Extract<SlotAnswer, { kind: "failed" }>["code"],
+  message: string,
+): void {
+  const answer: SlotAnswer = { kind: "failed", id: job.id, code, message };
+  job.port.postMessage({ answers: [answer] });
+}
+
+/** The Piscina task: resolves when the slot has been told to close and has freed its session. */
+export async function serveSlot(task: SlotTask): Promise<void> {
+  const { control } = task;
+  const tell = (message: FromSlot) => control.postMessage(message);
+  let slot: Slot;
+  try {
+    const session = await openOnnxSession(task.modelPath, task.intraOpThreads);
+    tell({ kind: "loaded" });
+    if (task.warmup !== null) {
+      await session.run(
+        task.warmup,
+        session.signature.outputs.map((output) => output.name),
+      );
+    }
+    slot = new Slot(session, task);
+  } catch (thrown) {
+    tell({ kind: "failed", message: describeRunFailure(thrown) });
+    control.close();
+    return;
+  }
+  await new Promise<void>((resolve) => {
+    control.on("message", (message: ToSlot) => {
+      if (message.kind === "attach") slot.attach(message.port);
+      else resolve();
+    });
+    tell({ kind: "ready" });
+  });
+  await slot.close();
+  control.close();
+}

@@ -1,0 +1,177 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { setPriority, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { siblingUrl } from "../lib/sibling-url.ts";
+import { VetRefusal, type VetReport, type Vetter } from "../models/loader.ts";
+import type { LocalVersion } from "../models/source.ts";
+import type { VetMessage, VetOrder } from "./vet-messages.ts";
+
+export interface VetterOptions {
+  /** Folder for verdicts, one small file per version content. */
+  readonly verdictDir: string;
+  readonly timeoutMs: number;
+  /** The child is killed above this resident size (where /proc tells it). */
+  readonly maxRssBytes: number;
+}
+
+/** Changes when the rules of judgeModel do, so that old verdicts are not believed. */
+const RULES_VERSION = 1;
+const RSS_POLL_MS = 50;
+const LOW_PRIORITY = 10;
+
+/** Judges versions in a child process; see Vetter for the contract. */
+export function createProcessVetter(options: VetterOptions): Vetter {
+  return {
+    vet: async (version, signal) => {
+      const known = readVerdict(options, version);
+      if (known !== null) return settleVerdict(known);
+      const verdict = await judgeInChild(options, version, signal);
+      writeVerdict(options, version, verdict);
+      return settleVerdict(verdict);
+    },
+  };
+}
+
+type Verdict =
+  | { readonly kind: "passed"; readonly report: VetReport }
+  | { readonly kind: "refused"; readonly reason: string };
+
+function settleVerdict(verdict: Verdict): VetReport {
+  if (verdict.kind === "refused") throw new VetRefusal(verdict.reason);
+  return verdict.report;
+}
+
+function verdictPath(options: VetterOptions, version: LocalVersion): string {
+  return join(options.verdictDir, `${version.manifestSha256}.v${RULES_VERSION}.json`);
+}
+
+function readVerdict(options: VetterOptions, version: LocalVersion): Verdict | null {
+  try {
+    return JSON.parse(readFileSync(verdictPath(options, version), "utf8")) as Verdict;
+  } catch {
+    // Not there, or torn by a crash: judge again.
+    return null;
+  }
+}
+
+function writeVerdict(options: VetterOptions, version: LocalVersion, verdict: Verdict): void {
+  mkdirSync(options.verdictDir, { recursive: true });
+  const path = verdictPath(options, version);
+  writeFileSync(`${path}.tmp`, JSON.stringify(verdict));
+  renameSync(`${path}.tmp`, path);
+}
+
+async function judgeInChild(
+  options: VetterOptions,
+  version: LocalVersion,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const cwd = mkdtempSync(join(tmpdir(), "sluice-vet-"));
+  const child = fork(fileURLToPath(siblingUrl(import.meta.url, "vet-child")), [], {
+    cwd,
+    env: { ORT_DISABLE_TELEMETRY: "1" },
+    execArgv: [],
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+  try {
+    return await watchChild(child, options, version, signal);
+  } finally {
+    child.kill("SIGKILL");
+    rmSync(cwd, { recursive: true, force: true });
+  }
+}
+
+function watchChild(
+  child: ChildProcess,
+  options: VetterOptions,
+  version: LocalVersion,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  return new Promise<Verdict>((resolve, reject) => {
+    let verdict: Verdict | null = null;
+    let peakRssBytes = 0;
+    let stderr = "";
+    let stopped: Error | null = null;
+    const stop = (error: Error) => {
+      stopped ??= error;
+      child.kill("SIGKILL");
+    };
+    const timer = setTimeout(
+      () => stop(new Error(`vetting took longer than ${options.timeoutMs} ms (vetTimeoutMs)`)),
+      options.timeoutMs,
+    );
+    const poll = setInterval(() => {
+      peakRssBytes = Math.max(peakRssBytes, readRssBytes(child.pid));
+      if (peakRssBytes > options.maxRssBytes) {
+        stop(
+          new Error(
+            `vetting used ${peakRssBytes} bytes of memory, more than ${options.maxRssBytes} (vetMaxRssBytes)`,
+          ),
+        );
+      }
+    }, RSS_POLL_MS);
+    const onAbort = () => stop(new Error("vetting was stopped"));
+    signal.addEventListener("abort", onAbort, { once: true });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      stderr = (stderr + text).slice(-2000);
+    });
+    child.on("message", (message: VetMessage) => {
+      verdict =
+        message.kind === "refused"
+          ? message
+          : { kind: "passed", report: { ...message.report, peakRssBytes } };
+    });
+    child.on("error", (error) => stop(error));
+    child.on("close", (code, signalName) => {
+      clearTimeout(timer);
+      clearInterval(poll);
+      signal.removeEventListener("abort", onAbort);
+      if (stopped !== null) reject(stopped);
+      else if (verdict !== null) resolve(verdict);
+      else if (signalName !== null && signalName !== "SIGKILL")
+        resolve(blameCrash(signalName, stderr));
+      else
+        reject(
+          new Error(
+            `vetting ended without a verdict (${signalName ?? `exit code ${code}`}) ${lastLine(stderr)}`,
+          ),
+        );
+    });
+    child.send({ directory: version.directory } satisfies VetOrder);
+    if (child.pid !== undefined) trySetPriority(child.pid);
+  });
+}
+
+/** The judge died of the model: that is a verdict, and the same bytes would do it again. */
+function blameCrash(signal: string, stderr: string): Verdict {
+  return {
+    kind: "refused",
+    reason: `it crashed the vetting process (${signal}) ${lastLine(stderr)}`,
+  };
+}
+
+function lastLine(stderr: string): string {
+  return (stderr.trim().split("\n").at(-1) ?? "").slice(0, 300);
+}
+
+function trySetPriority(pid: number): void {
+  try {
+    setPriority(pid, LOW_PRIORITY);
+  } catch {
+    // Ended already, or not permitted: vetting then competes with serving, nothing worse.
+  }
+}
+
+const PAGE_BYTES = 4096;
+
+function readRssBytes(pid: number | undefined): number {
+  try {
+    const statm = readFileSync(`/proc/${pid}/statm`, "utf8");
+    return Number(statm.split(" ")[1]) * PAGE_BYTES;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,10 @@
+import type { VetReport } from "../models/loader.ts";
+
+/** What a vetting child says before it ends; silence means that it crashed. */
+export type VetMessage =
+  | { readonly kind: "passed"; readonly report: Omit<VetReport, "peakRssBytes"> }
+  | { readonly kind: "refused"; readonly reason: string };
+
+export interface VetOrder {
+  readonly directory: string;
+}

@@ -1,0 +1,7 @@
+/**
+ * Milliseconds since the epoch, monotonic within a thread and the same on all threads of a process
+ * (performance.now() alone starts at zero in each).
+ */
+export function epochNowMs(): number {
+  return performance.timeOrigin + performance.now();
+}

@@ -1,0 +1,304 @@
+import { DEFAULT_ALIAS } from "../../protocols/core/names.ts";
+import { InferError } from "../../protocols/core/status.ts";
+import type { VersionStatus } from "./serving-map.ts";
+import type { WantedModel, WantedSet } from "./source.ts";
+import type { StateBus } from "./state-bus.ts";
+import type { VersionBringer } from "./version-bringer.ts";
+import type { LoadedServable } from "./version-record.ts";
+import { VersionRecord } from "./version-record.ts";
+import {
+  effectiveAliases,
+  mergeWanted,
+  surplusVersions,
+  wantedVersions,
+} from "./wanted-versions.ts";
+
+/** What the serving threads should serve now. */
+export interface Publication<Channel> {
+  readonly models: readonly PublishedModel<Channel>[];
+  readonly isReady: boolean;
+}
+
+export interface PublishedModel<Channel> {
+  readonly name: string;
+  readonly aliases: ReadonlyMap<string, number>;
+  readonly versions: ReadonlyMap<number, LoadedServable<Channel>>;
+  readonly statuses: readonly VersionStatus[];
+}
+
+/** How the manager reaches the serving threads. */
+export interface Publisher<Channel> {
+  /** Hands out the new whole; resolves when every thread serves by it. */
+  publish(publication: Publication<Channel>): Promise<void>;
+  /** Resolves when no thread holds the servable any more. REQUIRES: it is in no publication. */
+  whenReleased(servable: LoadedServable<Channel>): Promise<void>;
+}
+
+export interface ManagerParts<Channel> {
+  readonly bringer: VersionBringer<Channel>;
+  readonly publisher: Publisher<Channel>;
+  readonly bus: StateBus;
+  readonly nowMs: () => number;
+  /** Only models named here load; null: all that the repository names. */
+  readonly explicit: Set<string> | null;
+}
+
+interface ModelRecord<Channel> {
+  wanted: WantedModel;
+  readonly versions: Map<number, VersionRecord<Channel>>;
+  aliases: ReadonlyMap<string, number>;
+}
+
+/**
+ * Brings what is loaded to what is wanted, one step at a time. Loads run one after another; alias
+ * moves between loaded versions take effect at once, also while a load is under way.
+ * Lives on the control thread; never sees a request.
+ */
+export class Manager<Channel> {
+  readonly #parts: ManagerParts<Channel>;
+  readonly #models = new Map<string, ModelRecord<Channel>>();
+  readonly #unloading = new Set<Promise<void>>();
+  #isSynced = false;
+  #isReady = false;
+  #published: Promise<void> = Promise.resolve();
+
+  constructor(parts: ManagerParts<Channel>) {
+    this.#parts = parts;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Takes a new reading of the repository. Aliases move at once; loads happen in reconcileOnce. */
+  setWanted(set: WantedSet): void {
+    const before = new Map([...this.#models].map(([name, record]) => [name, record.wanted]));
+    const merged = mergeWanted(before, set);
+    for (const name of this.#models.keys()) {
+      if (!merged.has(name)) this.#wantNothing(name);
+    }
+    for (const model of merged.values()) this.#want(model);
+    this.#isSynced = true;
+    this.refresh();
+  }
+
+  /**
+   * Does one thing towards the wanted state: brings one version, or starts one unload.
+   * Returns false when there was nothing to do.
+   */
+  async reconcileOnce(signal: AbortSignal): Promise<boolean> {
+    for (const record of this.#models.values()) {
+      if (this.#startSurplusUnload(record)) return true;
+    }
+    const next = this.#nextLoadable();
+    if (next === null) return false;
+    await this.#bring(next.model, next.version, signal);
+    return true;
+  }
+
+  /** When a failed version should be tried again, epoch milliseconds; null when none waits. */
+  nextRetryMs(): number | null {
+    let next = Number.POSITIVE_INFINITY;
+    for (const record of this.#models.values()) {
+      for (const version of this.#wantedRecords(record)) {
+        if (version.state === "failed") next = Math.min(next, version.retryAtMs);
+      }
+    }
+    return Number.isFinite(next) ? next : null;
+  }
+
+  /** Explicit mode. @throws InferError `conflict`, `model-not-found`. */
+  steer(action: "load" | "unload", name: string): void {
+    const { explicit } = this.#parts;
+    if (explicit === null) {
+      throw new InferError(
+        "conflict",
+        "loading and unloading by call needs modelControlMode explicit (--model-control-mode=explicit)",
+      );
+    }
+    if (!this.#models.has(name)) {
+      throw new InferError("model-not-found", `the repository has no model named '${name}'`);
+    }
+    if (action === "load") explicit.add(name);
+    else explicit.delete(name);
+    this.refresh();
+  }
+
+  /** Why a model does not serve, or null when its default version does. */
+  explain(name: string): string | null {
+    const record = this.#models.get(name);
+    if (record === undefined) return "it is not in the repository";
+    if (record.aliases.has(DEFAULT_ALIAS)) return null;
+    const states = [...record.versions.values()].map(
+      (v) =>
+        `version ${v.id.version} ${v.state}${v.status.reason === null ? "" : `: ${v.status.reason}`}`,
+    );
+    return states.join("; ") || "it has no version";
+  }
+
+  /** Versions in memory, draining ones too. */
+  loaded(): readonly LoadedServable<Channel>[] {
+    return [...this.#models.values()].flatMap((record) =>
+      [...record.versions.values()].flatMap((version) => version.servable ?? []),
+    );
+  }
+
+  statuses(): readonly { readonly model: string; readonly status: VersionStatus }[] {
+    return [...this.#models].flatMap(([model, record]) =>
+      statusesOf(record).map((status) => ({ model, status })),
+    );
+  }
+
+  /** Unloads everything; resolves when all memory is back. REQUIRES: no thread serves any more. */
+  async unloadAll(): Promise<void> {
+    const all = [...this.#models.values()].flatMap((record) => [...record.versions.values()]);
+    await Promise.all(all.map((version) => version.servable?.loaded.unload()));
+    await Promise.all(this.#unloading);
+  }
+
+  /** Works out aliases anew and publishes the whole. */
+  refresh(): void {
+    for (const record of this.#models.values()) {
+      record.aliases = this.#isSelected(record)
+        ? effectiveAliases(record.wanted, record.aliases, (v) => isReady(record, v))
+        : new Map();
+    }
+    this.#isReady ||= this.#isSynced && this.#allServe();
+    this.#published = this.#parts.publisher.publish({
+      models: [...this.#models].map(([name, record]) => publish(name, record)),
+      isReady: this.#isReady,
+    });
+  }
+
+  #want(model: WantedModel): void {
+    const record = this.#models.get(model.name) ?? {
+      wanted: model,
+      versions: new Map<number, VersionRecord<Channel>>(),
+      aliases: new Map<string, number>(),
+    };
+    this.#models.set(model.name, record);
+    record.wanted = model;
+    dropForgotten(record);
+    for (const version of wantedVersions(model)) {
+      const manifestSha256 = model.versions.get(version) as string;
+      const known = record.versions.get(version);
+      if (known !== undefined && known.manifestSha256 === manifestSha256) continue;
+      if (known?.servable != null) continue;
+      const id = { model: model.name, version };
+      record.versions.set(version, new VersionRecord(id, manifestSha256, this.#parts.bus));
+    }
+  }
+
+  #wantNothing(name: string): void {
+    const record = this.#models.get(name) as ModelRecord<Channel>;
+    record.wanted = { name, versions: new Map(), aliases: new Map() };
+    dropForgotten(record);
+    if (record.versions.size === 0) this.#models.delete(name);
+  }
+
+  #isSelected(record: ModelRecord<Channel>): boolean {
+    return this.#parts.explicit === null || this.#parts.explicit.has(record.wanted.name);
+  }
+
+  #wantedRecords(record: ModelRecord<Channel>): VersionRecord<Channel>[] {
+    if (!this.#isSelected(record)) return [];
+    return wantedVersions(record.wanted).flatMap((v) => record.versions.get(v) ?? []);
+  }
+
+  #nextLoadable(): { model: ModelRecord<Channel>; version: VersionRecord<Channel> } | null {
+    const nowMs = this.#parts.nowMs();
+    for (const model of this.#models.values()) {
+      for (const version of this.#wantedRecords(model)) {
+        if (version.isLoadable(nowMs)) return { model, version };
+      }
+    }
+    return null;
+  }
+
+  #allServe(): boolean {
+    return [...this.#models.values()].every(
+      (record) =>
+        !this.#isSelected(record) || wantedVersions(record.wanted).length === 0 || hasReady(record),
+    );
+  }
+
+  async #bring(
+    model: ModelRecord<Channel>,
+    version: VersionRecord<Channel>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const champion = model.wanted.aliases.get(DEFAULT_ALIAS);
+    const serving = model.aliases.get(DEFAULT_ALIAS);
+    const replaced =
+      version.id.version === champion && serving !== undefined
+        ? (model.versions.get(serving)?.report?.signature ?? null)
+        : null;
+    await this.#parts.bringer.bring(version, replaced, () => this.refresh(), signal);
+    this.refresh();
+    await this.#published;
+  }
+
+  #startSurplusUnload(record: ModelRecord<Channel>): boolean {
+    const ready = [...record.versions.values()].filter((v) => v.isReady).map((v) => v.id.version);
+    const wanted = this.#isSelected(record) ? wantedVersions(record.wanted) : [];
+    const [surplus] = surplusVersions(wanted, record.aliases, ready);
+    if (surplus === undefined) return false;
+    const version = record.versions.get(surplus) as VersionRecord<Channel>;
+    version.enter("draining");
+    this.refresh();
+    const unloading = this.#unload(version).finally(() => this.#unloading.delete(unloading));
+    this.#unloading.add(unloading);
+    return true;
+  }
+
+  /** Waits for every thread to let go, then frees. Runs beside further steps. */
+  async #unload(version: VersionRecord<Channel>): Promise<void> {
+    const servable = version.servable as LoadedServable<Channel>;
+    await this.#published;
+    await this.#parts.publisher.whenReleased(servable);
+    await servable.loaded.unload();
+    this.#parts.bringer.forget(servable);
+    version.servable = null;
+    version.enter("unloaded");
+    this.#forget(version.id.model);
+    this.refresh();
+  }
+
+  #forget(name: string): void {
+    const record = this.#models.get(name);
+    if (record === undefined) return;
+    dropForgotten(record);
+    if (record.wanted.aliases.size === 0 && record.versions.size === 0) this.#models.delete(name);
+  }
+}
+
+/** Drops versions that nothing wants and that hold nothing; what is under way is kept to its end. */
+function dropForgotten<Channel>(record: ModelRecord<Channel>): void {
+  const wanted = new Set(wantedVersions(record.wanted));
+  for (const [number, { state }] of record.versions) {
+    const isAtRest = state === "absent" || state === "failed" || state === "unloaded";
+    if (isAtRest && !wanted.has(number)) record.versions.delete(number);
+  }
+}
+
+function isReady<Channel>(record: ModelRecord<Channel>, version: number): boolean {
+  return record.versions.get(version)?.isReady ?? false;
+}
+
+function hasReady<Channel>(record: ModelRecord<Channel>): boolean {
+  return [...record.versions.values()].some((version) => version.isReady);
+}
+
+function statusesOf<Channel>(record: ModelRecord<Channel>): readonly VersionStatus[] {
+  return [...record.versions.values()]
+    .map((version) => version.status)
+    .sort((a, b) => a.version - b.version);
+}
+
+function publish<Channel>(name: string, record: ModelRecord<Channel>): PublishedModel<Channel> {
+  const versions = new Map<number, LoadedServable<Channel>>();
+  for (const [number, version] of [...record.versions].sort(([a], [b]) => a - b)) {
+    if (version.isReady && version.servable !== null) versions.set(number, version.servable);
+  }
+  return { name, aliases: record.aliases, versions, statuses: statusesOf(record) };
+}

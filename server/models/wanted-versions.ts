@@ -1,0 +1,57 @@
+import { DEFAULT_ALIAS } from "../../protocols/core/names.ts";
+import type { WantedModel, WantedSet } from "./source.ts";
+
+/**
+ * The pure decisions of the control path: which versions should be loaded, which aliases lead where
+ * now, and what to do next. No clocks, no effects.
+ */
+
+/** Versions that an alias of the repository points at, the champion first. */
+export function wantedVersions(model: WantedModel): readonly number[] {
+  const champion = model.aliases.get(DEFAULT_ALIAS);
+  const others = [...model.aliases.values()].filter((version) => version !== champion);
+  const wanted = champion === undefined ? others : [champion, ...others];
+  return [...new Set(wanted)];
+}
+
+/**
+ * Where each alias leads: to its target once that is ready, until then to where it led before (make
+ * before break). An alias that never led anywhere stays out.
+ */
+export function effectiveAliases(
+  model: WantedModel,
+  before: ReadonlyMap<string, number>,
+  isReady: (version: number) => boolean,
+): ReadonlyMap<string, number> {
+  const aliases = new Map<string, number>();
+  for (const [alias, target] of model.aliases) {
+    const old = before.get(alias);
+    if (isReady(target)) aliases.set(alias, target);
+    else if (old !== undefined && isReady(old)) aliases.set(alias, old);
+  }
+  return aliases;
+}
+
+/** Ready versions that nothing wants or leads to any more. */
+export function surplusVersions(
+  wanted: readonly number[],
+  aliases: ReadonlyMap<string, number>,
+  ready: readonly number[],
+): readonly number[] {
+  const kept = new Set([...wanted, ...aliases.values()]);
+  return ready.filter((version) => !kept.has(version));
+}
+
+/**
+ * Joins a new reading with what was wanted: a model that the index no longer names is kept unless it
+ * was removed on purpose (an absent name means "unknown").
+ */
+export function mergeWanted(
+  before: ReadonlyMap<string, WantedModel>,
+  set: WantedSet,
+): ReadonlyMap<string, WantedModel> {
+  const merged = new Map<string, WantedModel>();
+  for (const [name, model] of before) if (!set.removed.has(name)) merged.set(name, model);
+  for (const [name, model] of set.models) merged.set(name, model);
+  return merged;
+}

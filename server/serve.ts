@@ -1,0 +1,98 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { App } from "./app.ts";
+import type { Config } from "./config/config.ts";
+import type { Secrets } from "./config/secrets.ts";
+import { createLogger, type Logger } from "./observe/log.ts";
+
+export interface ServeIo {
+  readonly stdout: { write(text: string): unknown };
+  /** Waits for ever at the named point in kill tests; a no-op otherwise. */
+  readonly pause: (point: string) => Promise<void>;
+}
+
+const MS_PER_SECOND = 1000;
+
+/**
+ * `sluice serve`: runs until SIGTERM or SIGINT, drains, and returns the exit code. A second signal
+ * skips the drain delay.
+ */
+export async function runServe(config: Config, secrets: Secrets, io: ServeIo): Promise<number> {
+  const log = createLogger(config.logLevel, "control");
+  const stop = new AbortController();
+  let exitCode = 0;
+  const app = await App.create({
+    config,
+    secrets,
+    log,
+    pause: io.pause,
+    onFatal: (reason) => {
+      log.fatal({ reason }, "cannot go on serving");
+      exitCode = 1;
+      stop.abort();
+    },
+  });
+  const skipDelay = catchSignals(stop, log);
+  const endpoints = await app.start();
+  announce(app, endpoints, config, io);
+  await whenAborted(stop.signal);
+  app.setUnready();
+  log.info({ drainDelayMs: config.drainDelayMs }, "draining: not ready, still serving");
+  await delay(config.drainDelayMs, undefined, { signal: skipDelay }).catch(() => undefined);
+  const isClean = await stopWithin(app, config, log);
+  log.info({ isClean }, "stopped");
+  return exitCode;
+}
+
+/** The first signal starts the drain, the second ends its delay. */
+function catchSignals(stop: AbortController, log: Logger): AbortSignal {
+  const hurry = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      log.info({ signal }, "signal received");
+      if (stop.signal.aborted) hurry.abort();
+      else stop.abort();
+    });
+  }
+  return hurry.signal;
+}
+
+/**
+ * Ending the process inside a native call would abort it (exit 134), so a clean end waits for the
+ * call. One that outlives the deadline by as much again is a runaway: the process kills itself,
+ * which at least is quick and says so.
+ */
+async function stopWithin(app: App, config: Config, log: Logger): Promise<boolean> {
+  const deadlineMs = config.exitTimeoutSecs * MS_PER_SECOND;
+  const runaway = setTimeout(() => {
+    log.fatal("a native call does not end; killing the process");
+    process.kill(process.pid, "SIGKILL");
+  }, 2 * deadlineMs);
+  const isClean = await app.stop(deadlineMs);
+  clearTimeout(runaway);
+  return isClean;
+}
+
+function announce(
+  app: App,
+  endpoints: Awaited<ReturnType<App["start"]>>,
+  config: Config,
+  io: ServeIo,
+): void {
+  const { httpPort, grpcPort, metricsPort, transport, threads } = endpoints;
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  io.stdout.write(
+    `${[
+      `repository ${app.sourceDescription}`,
+      `transport  ${transport}, ${threads} HTTP thread${threads === 1 ? "" : "s"}`,
+      `access     ${config.keysFile === null ? "open (no keys; this machine only)" : "API keys"}`,
+      `listening  http=http://${host}:${httpPort} grpc=${host}:${grpcPort} metrics=http://${host}:${metricsPort}/metrics`,
+    ].join("\n")}\n`,
+  );
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+}

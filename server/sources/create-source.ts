@@ -1,0 +1,29 @@
+import { resolve } from "node:path";
+import type { AzureCredentials } from "../../protocols/repository/azure-container.ts";
+import { isContainerLocation } from "../../protocols/repository/location.ts";
+import type { Source } from "../models/source.ts";
+import { AzureBlobReader } from "./azure-blob-reader.ts";
+import { DirectoryReader } from "./directory-reader.ts";
+import type { SourceLog } from "./repository-reader.ts";
+import { RepositorySource } from "./repository-source.ts";
+
+export interface SourceOptions {
+  /** Folder for everything that outlives the process. */
+  readonly home: string;
+  readonly azure: AzureCredentials;
+  /** Awaited at "downloading" (after each range) and "verifying": for tests that kill the process. */
+  readonly pause: (point: string) => Promise<void>;
+  readonly log: SourceLog;
+}
+
+/**
+ * The source of a model repository: a folder, or a container of Azure Blob Storage by its URL.
+ * @throws LocationError for a URL that names no container
+ */
+export function createSource(location: string, options: SourceOptions): Source {
+  const { home, azure, pause, log } = options;
+  const isContainer = isContainerLocation(location);
+  const place = isContainer ? location : resolve(location);
+  const reader = isContainer ? new AzureBlobReader(place, azure) : new DirectoryReader(place, log);
+  return new RepositorySource({ reader, home, location: place, pause, log });
+}

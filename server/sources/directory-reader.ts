@@ -1,0 +1,138 @@
+import { createHash } from "node:crypto";
+import { type BigIntStats, constants, watch } from "node:fs";
+import { type FileHandle, open, readdir, realpath } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { INDEX_PATH } from "../../protocols/repository/layout.ts";
+import {
+  type Range,
+  ReadError,
+  type RepositoryReader,
+  type Snapshot,
+  type SourceLog,
+} from "./repository-reader.ts";
+
+/**
+ * A repository in a folder. Links may stand inside it (Kubernetes mounts are made of them) but must
+ * not lead out of it; only regular files are read.
+ */
+export class DirectoryReader implements RepositoryReader {
+  readonly description: string;
+  readonly #root: string;
+  readonly #log: SourceLog;
+
+  constructor(root: string, log: SourceLog) {
+    this.description = `directory ${root}`;
+    this.#root = root;
+    this.#log = log;
+  }
+
+  async readIfChanged(
+    path: string,
+    etag: string | null,
+    maxBytes: number,
+  ): Promise<Snapshot | null> {
+    return this.#withFile(path, async (file, stats) => {
+      if (stats.size > maxBytes) {
+        throw new ReadError("failed", path, `has ${stats.size} bytes, more than ${maxBytes}`);
+      }
+      const bytes = await readUpTo(file, 0, Number(stats.size));
+      const hash = createHash("sha256").update(bytes).digest("hex");
+      return hash === etag ? null : { bytes, etag: hash };
+    });
+  }
+
+  async readRange(
+    path: string,
+    offset: number,
+    length: number,
+    etag: string | null,
+  ): Promise<Range> {
+    return this.#withFile(path, async (file, stats) => {
+      const found = `${stats.ino}-${stats.size}-${stats.mtimeNs}`;
+      if (etag !== null && etag !== found) {
+        throw new ReadError("changed", path, "changed while it was read");
+      }
+      const bytes = await readUpTo(file, offset, length);
+      if (bytes.byteLength === 0) {
+        throw new ReadError("changed", path, `ends at byte ${stats.size}, before byte ${offset}`);
+      }
+      return { bytes, etag: found, totalBytes: Number(stats.size) };
+    });
+  }
+
+  async listRoot(): Promise<readonly string[]> {
+    try {
+      return await readdir(this.#root);
+    } catch (error) {
+      throw toReadError(".", error);
+    }
+  }
+
+  watch(wake: () => void): () => void {
+    try {
+      const watcher = watch(this.#root, { persistent: false }, (_event, file) => {
+        if (file === null || file === INDEX_PATH) wake();
+      });
+      watcher.on("error", () => watcher.close());
+      return () => watcher.close();
+    } catch (error) {
+      const why = codeOf(error);
+      this.#log.info({ why }, "the repository folder cannot be watched; polling alone will do");
+      return () => undefined;
+    }
+  }
+
+  async #withFile<T>(
+    path: string,
+    use: (file: FileHandle, stats: BigIntStats) => Promise<T>,
+  ): Promise<T> {
+    let file: FileHandle | null = null;
+    try {
+      file = await open(await this.#resolve(path), OPEN_FLAGS);
+      const stats = await file.stat({ bigint: true });
+      if (!stats.isFile()) throw new ReadError("failed", path, "is not a regular file");
+      return await use(file, stats);
+    } catch (error) {
+      throw toReadError(path, error);
+    } finally {
+      await file?.close();
+    }
+  }
+
+  async #resolve(path: string): Promise<string> {
+    const root = await realpath(this.#root);
+    const real = await realpath(join(root, path));
+    const inside = root.endsWith(sep) ? root : `${root}${sep}`;
+    if (!real.startsWith(inside)) {
+      throw new ReadError("failed", path, "is a link that leads out of the repository");
+    }
+    return real;
+  }
+}
+
+/** Not blocking: opening a FIFO would wait for a writer for ever. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+async function readUpTo(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return bytes.subarray(0, filled);
+}
+
+function toReadError(path: string, error: unknown): ReadError {
+  if (error instanceof ReadError) return error;
+  const code = codeOf(error);
+  const isMissing = code === "ENOENT" || code === "ENOTDIR";
+  return new ReadError(isMissing ? "missing" : "failed", path, isMissing ? "is not there" : code);
+}
+
+/** Node's messages hold full paths of this machine; its codes do not. */
+function codeOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  return typeof code === "string" ? code : "cannot be read";
+}

@@ -1,0 +1,95 @@
+import { createHash, type Hash } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import type { Manifest } from "../../protocols/repository/schemas.ts";
+import { ReadError, type RepositoryReader } from "./repository-reader.ts";
+
+/** One request of this many bytes at a time. */
+export const RANGE_BYTES = 4 * 1024 * 1024;
+
+export interface FileDownload {
+  readonly reader: RepositoryReader;
+  /** In the repository. */
+  readonly path: string;
+  /** On this disk; what it already holds is kept. */
+  readonly target: string;
+  readonly expected: Manifest["files"][number];
+  readonly signal: AbortSignal;
+  /** After each range has been written. */
+  readonly onRange: () => Promise<void>;
+}
+
+export interface DownloadedFile {
+  /** Of what is on the disk now. */
+  readonly sha256: string;
+  /** Bytes that were there before. */
+  readonly resumedAt: number;
+}
+
+/**
+ * Brings one file to the disk, `expected.bytes` long, from where an earlier try stopped. The bytes
+ * are hashed but not judged. Rejects with ReadError; what was written stays for the next try.
+ */
+export async function downloadFile(download: FileDownload): Promise<DownloadedFile> {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+  const file = await open(download.target, flags, 0o600);
+  try {
+    const hash = createHash("sha256");
+    const resumedAt = await hashExisting(file, download.expected.bytes, hash);
+    await fetchRest(download, file, resumedAt, hash);
+    await file.sync();
+    return { sha256: hash.digest("hex"), resumedAt };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Returns how much is there. A file that is too long is no beginning of ours: start again. */
+async function hashExisting(file: FileHandle, expectedBytes: number, hash: Hash): Promise<number> {
+  const { size } = await file.stat();
+  if (size > expectedBytes) {
+    await file.truncate(0);
+    return 0;
+  }
+  const buffer = new Uint8Array(Math.min(RANGE_BYTES, size));
+  let offset = 0;
+  while (offset < size) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, offset);
+    if (bytesRead === 0) break;
+    hash.update(buffer.subarray(0, bytesRead));
+    offset += bytesRead;
+  }
+  return offset;
+}
+
+async function fetchRest(
+  { reader, path, expected, signal, onRange }: FileDownload,
+  file: FileHandle,
+  from: number,
+  hash: Hash,
+): Promise<void> {
+  let offset = from;
+  let etag: string | null = null;
+  while (offset < expected.bytes) {
+    signal.throwIfAborted();
+    const length = Math.min(RANGE_BYTES, expected.bytes - offset);
+    const range = await reader.readRange(path, offset, length, etag, signal);
+    if (range.totalBytes !== expected.bytes) {
+      const sizes = `expected ${expected.bytes} bytes, got ${range.totalBytes}`;
+      throw new ReadError("changed", path, sizes);
+    }
+    await writeAll(file, range.bytes, offset);
+    hash.update(range.bytes);
+    offset += range.bytes.byteLength;
+    etag = range.etag;
+    await onRange();
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.byteLength) {
+    const left = bytes.byteLength - written;
+    written += (await file.write(bytes, written, left, at + written)).bytesWritten;
+  }
+}

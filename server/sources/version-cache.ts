@@ -1,0 +1,101 @@
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { parseManifest, sha256Hex } from "../../protocols/repository/documents.ts";
+import { MANIFEST_FILE } from "../../protocols/repository/layout.ts";
+import type { LocalVersion } from "../models/source.ts";
+
+/**
+ * Verified versions on this disk, by the hash of their manifest. A folder under versions/ is
+ * complete and never changed: it is filled under another name and renamed.
+ */
+export class VersionCache {
+  readonly #root: string;
+
+  constructor(home: string) {
+    this.#root = join(home, "cache");
+  }
+
+  get root(): string {
+    return this.#root;
+  }
+
+  /** The folder being filled for a version; made when it is not there. */
+  async openPartial(manifestSha256: string): Promise<string> {
+    const partial = this.#partial(manifestSha256);
+    await mkdir(join(this.#root, "versions"), { recursive: true, mode: 0o700 });
+    await mkdir(partial, { recursive: true, mode: 0o700 });
+    return partial;
+  }
+
+  /** Bytes that an interrupted download left; 0 when there is none. */
+  async partialBytes(manifestSha256: string): Promise<number> {
+    const partial = this.#partial(manifestSha256);
+    const names = await readdir(partial).catch(() => []);
+    let total = 0;
+    for (const name of names) total += (await stat(join(partial, name))).size;
+    return total;
+  }
+
+  async dropPartial(manifestSha256: string): Promise<void> {
+    await rm(this.#partial(manifestSha256), { recursive: true, force: true });
+  }
+
+  /**
+   * The version, or null. Looks at the manifest's hash and the sizes only: the bytes were verified
+   * before the folder got its name. A folder that does not even hold that is deleted.
+   */
+  async find(manifestSha256: string): Promise<LocalVersion | null> {
+    const directory = this.#complete(manifestSha256);
+    const manifestBytes = await readFile(join(directory, MANIFEST_FILE)).catch(() => null);
+    if (manifestBytes !== null && (await isWhole(directory, manifestBytes, manifestSha256))) {
+      return { directory, manifestSha256 };
+    }
+    await rm(directory, { recursive: true, force: true });
+    return null;
+  }
+
+  /** Makes the filled folder a version. REQUIRES: its files are verified and on the disk. */
+  async commit(manifestSha256: string, manifestBytes: Uint8Array): Promise<LocalVersion> {
+    const partial = this.#partial(manifestSha256);
+    const directory = this.#complete(manifestSha256);
+    const manifest = await open(join(partial, MANIFEST_FILE), "w", 0o600);
+    try {
+      await manifest.writeFile(manifestBytes);
+      await manifest.sync();
+    } finally {
+      await manifest.close();
+    }
+    await syncDirectory(partial);
+    await rename(partial, directory);
+    await syncDirectory(join(this.#root, "versions"));
+    return { directory, manifestSha256 };
+  }
+
+  #partial(manifestSha256: string): string {
+    return join(this.#root, `.tmp-${manifestSha256}`);
+  }
+
+  #complete(manifestSha256: string): string {
+    return join(this.#root, "versions", manifestSha256);
+  }
+}
+
+async function isWhole(directory: string, manifestBytes: Uint8Array, sha256: string) {
+  if (sha256Hex(manifestBytes) !== sha256) return false;
+  const { files } = parseManifest(MANIFEST_FILE, manifestBytes);
+  for (const file of files) {
+    const found = await stat(join(directory, file.path)).catch(() => null);
+    if (found === null || !found.isFile() || found.size !== file.bytes) return false;
+  }
+  return true;
+}
+
+/** Makes names in a folder outlive a power cut; a file's own sync does not. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

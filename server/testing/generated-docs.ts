@@ -1,0 +1,58 @@
+import { STATUS_CODES, STATUS_TABLE } from "../../protocols/core/status.ts";
+
+/** A part of a page that is made from code; the page holds it between two markers. */
+export interface GeneratedSection {
+  /** Relative to the repository's root. */
+  readonly page: string;
+  readonly marker: string;
+  /** Markdown, without a newline at the end. */
+  render(): string;
+}
+
+const GRPC_NAMES: Readonly<Record<number, string>> = {
+  1: "CANCELLED",
+  3: "INVALID_ARGUMENT",
+  4: "DEADLINE_EXCEEDED",
+  5: "NOT_FOUND",
+  7: "PERMISSION_DENIED",
+  8: "RESOURCE_EXHAUSTED",
+  9: "FAILED_PRECONDITION",
+  12: "UNIMPLEMENTED",
+  13: "INTERNAL",
+  14: "UNAVAILABLE",
+  16: "UNAUTHENTICATED",
+};
+
+/** A Markdown table laid out as the formatter would, so that a generated page passes the lint. */
+export function renderTable(rows: readonly (readonly string[])[]): string {
+  const [head = []] = rows;
+  const widths = head.map((_, column) => Math.max(3, ...rows.map((r) => (r[column] ?? "").length)));
+  const line = (cells: readonly string[]) =>
+    `| ${widths.map((width, column) => (cells[column] ?? "").padEnd(width)).join(" | ")} |`;
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
+  return [line(head), rule, ...rows.slice(1).map(line)].join("\n");
+}
+
+function renderStatusTable(): string {
+  const rows = STATUS_CODES.map((code) => {
+    const row = STATUS_TABLE[code];
+    const grpc = `${row.grpc} ${GRPC_NAMES[row.grpc] ?? "?"}`;
+    const retry = row.retryable ? "yes" : "no";
+    return [`\`${code}\``, String(row.http), grpc, String(row.ws), retry, row.meaning];
+  });
+  return renderTable([["code", "HTTP", "gRPC", "WebSocket close", "retry", "meaning"], ...rows]);
+}
+
+export const GENERATED_SECTIONS: readonly GeneratedSection[] = [
+  { page: "deploy/docs/errors.md", marker: "status-table", render: renderStatusTable },
+];
+
+/** The page with the section's text between its markers. @throws Error when a marker is missing. */
+export function fillSection(text: string, section: GeneratedSection): string {
+  const begin = `<!-- generated:${section.marker} -->`;
+  const end = `<!-- /generated:${section.marker} -->`;
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < 0) throw new Error(`${section.page} lacks the markers ${begin} … ${end}`);
+  return `${text.slice(0, from)}${begin}\n${section.render()}\n${text.slice(to)}`;
+}

@@ -1,0 +1,92 @@
+import type { StatusCode } from "../../protocols/core/status.ts";
+import type { Denial } from "../access/key-gatekeeper.ts";
+import type { KeyRecord } from "../access/key-record.ts";
+import type { Role } from "../access/principal.ts";
+import type { EngineChannel } from "../engine/connect.ts";
+import type { ServableInfo, ServableKey } from "../models/servable.ts";
+import type { VersionStatus } from "../models/serving-map.ts";
+import type { LogLevel } from "../observe/log.ts";
+
+/** Messages between the control thread and the serving threads. Every field is always present. */
+
+export type ThreadRole = "http" | "grpc";
+
+/** How requests prove who they are. */
+export type AccessMode =
+  | { readonly kind: "keys"; readonly records: readonly KeyRecord[] }
+  | { readonly kind: "open"; readonly role: Role };
+
+/** What a serving thread is born with. */
+export interface ThreadBirth {
+  readonly role: ThreadRole;
+  readonly index: number;
+  readonly transport: "uws" | "node";
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: LogLevel;
+  readonly access: AccessMode;
+  readonly allowedHosts: "loopback" | "any";
+  readonly maxBodyBytes: number;
+  readonly maxInflightBytes: number;
+  readonly maxStreamInflight: number;
+  readonly maxStreamEgressBytes: number;
+  readonly shared: SharedBlocks;
+}
+
+export interface SharedBlocks {
+  /** Request bytes held, over all threads. */
+  readonly bytes: SharedArrayBuffer;
+  /** Requests in flight per version, over all threads. */
+  readonly gauge: SharedArrayBuffer;
+  /** This thread's own counters. */
+  readonly counters: SharedArrayBuffer;
+}
+
+export interface ModelNotice {
+  readonly name: string;
+  readonly aliases: readonly (readonly [string, number])[];
+  readonly versions: readonly (readonly [number, ServableKey])[];
+  readonly statuses: readonly VersionStatus[];
+}
+
+export interface ServableNotice {
+  readonly info: ServableInfo;
+  readonly channel: EngineChannel;
+}
+
+export type ToThread =
+  | {
+      readonly kind: "publish";
+      readonly generation: number;
+      readonly isReady: boolean;
+      readonly models: readonly ModelNotice[];
+      /** Servables that this thread does not know yet. */
+      readonly added: readonly ServableNotice[];
+    }
+  | { readonly kind: "keys"; readonly records: readonly KeyRecord[] }
+  | { readonly kind: "steered"; readonly callId: number; readonly error: SteerError | null }
+  /** Report not ready, and go on serving. */
+  | { readonly kind: "unready" }
+  /** Stop accepting, answer what is in flight, close, end. */
+  | { readonly kind: "stop"; readonly deadlineMs: number };
+
+export interface SteerError {
+  readonly code: StatusCode;
+  readonly message: string;
+}
+
+export type FromThread =
+  | { readonly kind: "listening"; readonly port: number; readonly transport: string }
+  /** Could not start listening. */
+  | { readonly kind: "stillborn"; readonly reason: string }
+  | { readonly kind: "served"; readonly generation: number }
+  | { readonly kind: "released"; readonly key: ServableKey }
+  | { readonly kind: "denied"; readonly denial: Denial }
+  | {
+      readonly kind: "steer";
+      readonly callId: number;
+      readonly action: "load" | "unload";
+      readonly model: string;
+      readonly principal: string;
+    }
+  | { readonly kind: "stopped"; readonly isClean: boolean };

@@ -1,0 +1,162 @@
+/**
+ * Entry of a serving thread: one listener (HTTP with WebSocket, or gRPC) and the pipeline under it.
+ * Speaks only to the control thread (parentPort) and to engine threads (ports in publications).
+ */
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { DEFAULT_LIMITS } from "../../protocols/core/limits.ts";
+import { InferError } from "../../protocols/core/status.ts";
+import type { Gatekeeper } from "../access/gatekeeper.ts";
+import {
+  createKeyGatekeeper,
+  createOpenGatekeeper,
+  type Denial,
+  type KeyGatekeeper,
+} from "../access/key-gatekeeper.ts";
+import type { Principal } from "../access/principal.ts";
+import { createDeferred, type Deferred } from "../lib/deferred.ts";
+import { createLogger, type Logger } from "../observe/log.ts";
+import { ByteBudget } from "../request/byte-budget.ts";
+import { Pipeline } from "../request/pipeline.ts";
+import { createGrpcListener } from "../transport/grpc/grpc-listener.ts";
+import { createNodeListener } from "../transport/http/node-listener.ts";
+import { createUwsListener } from "../transport/http/uws-listener.ts";
+import type { Listener, ServingContext } from "../transport/serving-context.ts";
+import type { FromThread, ThreadBirth, ToThread } from "./messages.ts";
+import { CounterWriter } from "./shared-counters.ts";
+import { SharedGauge } from "./shared-gauge.ts";
+import { ThreadServing } from "./thread-serving.ts";
+
+const BODY_TIMEOUT_MS = 30_000;
+
+class ServingThread {
+  readonly #birth: ThreadBirth;
+  readonly #control: MessagePort;
+  readonly #serving: ThreadServing;
+  readonly #log: Logger;
+  readonly #steerCalls = new Map<number, Deferred<void>>();
+  #keys: KeyGatekeeper | null = null;
+  #listener: Listener | null = null;
+  #isReady = false;
+  #isUnready = false;
+  #isDraining = false;
+  #nextCallId = 1;
+
+  constructor(birth: ThreadBirth, control: MessagePort) {
+    this.#birth = birth;
+    this.#control = control;
+    this.#log = createLogger(birth.logLevel, `${birth.role}-${birth.index}`);
+    this.#serving = new ThreadServing((key) => this.#tell({ kind: "released", key }));
+  }
+
+  async start(): Promise<void> {
+    this.#control.on("message", (message: ToThread) => this.#onMessage(message));
+    try {
+      this.#listener = await this.#listen(this.#createContext());
+      const { port, name } = this.#listener;
+      this.#tell({ kind: "listening", port, transport: name });
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      this.#tell({ kind: "stillborn", reason });
+      this.#control.close();
+    }
+  }
+
+  #listen(context: ServingContext): Promise<Listener> {
+    const { role, transport, host, port, maxBodyBytes } = this.#birth;
+    if (role === "grpc") {
+      return createGrpcListener(context, { host, port, maxMessageBytes: maxBodyBytes });
+    }
+    const options = { ...this.#birth, bodyTimeoutMs: BODY_TIMEOUT_MS };
+    return transport === "uws"
+      ? createUwsListener(context, options)
+      : createNodeListener(context, options);
+  }
+
+  #createContext(): ServingContext {
+    const { shared, maxBodyBytes, maxInflightBytes } = this.#birth;
+    const pipeline = new Pipeline({
+      serving: () => this.#serving.map,
+      gauge: new SharedGauge(shared.gauge),
+      bytes: new ByteBudget(shared.bytes, maxInflightBytes),
+      recorder: new CounterWriter(shared.counters),
+      limits: { ...DEFAULT_LIMITS, maxBodyBytes },
+    });
+    return {
+      pipeline,
+      gatekeeper: this.#createGatekeeper(),
+      log: this.#log,
+      isReady: () => this.#isReady && !this.#isUnready,
+      isDraining: () => this.#isDraining,
+      steer: (action, model, principal) => this.#steer(action, model, principal),
+    };
+  }
+
+  #createGatekeeper(): Gatekeeper {
+    const { access } = this.#birth;
+    const onDenied = (denial: Denial) => this.#tell({ kind: "denied", denial });
+    if (access.kind === "open") return createOpenGatekeeper(access.role, onDenied);
+    this.#keys = createKeyGatekeeper(access.records, Date.now, onDenied);
+    return this.#keys;
+  }
+
+  #onMessage(message: ToThread): void {
+    switch (message.kind) {
+      case "publish":
+        this.#serving.apply(message);
+        this.#isReady = message.isReady;
+        this.#tell({ kind: "served", generation: message.generation });
+        break;
+      case "keys":
+        this.#keys?.replace(message.records);
+        break;
+      case "steered":
+        this.#settleSteer(message.callId, message.error);
+        break;
+      case "unready":
+        this.#isUnready = true;
+        break;
+      case "stop":
+        void this.#stop(message.deadlineMs);
+        break;
+    }
+  }
+
+  #steer(action: "load" | "unload", model: string, principal: Principal): Promise<void> {
+    const callId = this.#nextCallId++;
+    const call = createDeferred<void>();
+    this.#steerCalls.set(callId, call);
+    this.#tell({ kind: "steer", callId, action, model, principal: principal.id });
+    return call.promise;
+  }
+
+  #settleSteer(callId: number, error: { code: InferError["code"]; message: string } | null): void {
+    const call = this.#steerCalls.get(callId);
+    this.#steerCalls.delete(callId);
+    if (error === null) call?.resolve();
+    else call?.reject(new InferError(error.code, error.message));
+  }
+
+  /** The thread ends by itself once its listener and ports are closed; nothing terminates it. */
+  async #stop(deadlineMs: number): Promise<void> {
+    this.#isDraining = true;
+    let isClean = true;
+    try {
+      this.#listener?.stopAccepting();
+      await this.#listener?.close(deadlineMs);
+    } catch (thrown) {
+      isClean = false;
+      this.#log.warn({ err: thrown }, "requests were cut off by the exit deadline");
+    }
+    this.#tell({ kind: "stopped", isClean });
+    this.#serving.apply({ kind: "publish", generation: -1, isReady: false, models: [], added: [] });
+    this.#control.close();
+  }
+
+  #tell(message: FromThread): void {
+    this.#control.postMessage(message);
+  }
+}
+
+if (parentPort !== null) {
+  await new ServingThread(workerData as ThreadBirth, parentPort).start();
+}

@@ -1,0 +1,67 @@
+import { connectServable } from "../engine/connect.ts";
+import type { ConnectedServable } from "../engine/portable-client.ts";
+import { LeaseCounter } from "../models/lease.ts";
+import type { ServableKey } from "../models/servable.ts";
+import { ServingMap, type ServingModel } from "../models/serving-map.ts";
+import type { ModelNotice, ServableNotice, ToThread } from "./messages.ts";
+
+interface Held {
+  readonly counter: LeaseCounter;
+  readonly connected: ConnectedServable;
+}
+
+/**
+ * What one thread serves: swaps its map whole at each publication, and reports a version that no
+ * map leads to once its last lease on this thread is gone.
+ */
+export class ThreadServing {
+  readonly #held = new Map<ServableKey, Held>();
+  readonly #onReleased: (key: ServableKey) => void;
+  #map: ServingMap = ServingMap.EMPTY;
+
+  constructor(onReleased: (key: ServableKey) => void) {
+    this.#onReleased = onReleased;
+  }
+
+  get map(): ServingMap {
+    return this.#map;
+  }
+
+  apply(publication: Extract<ToThread, { kind: "publish" }>): void {
+    for (const notice of publication.added) this.#add(notice);
+    const models = new Map(publication.models.map((notice) => [notice.name, this.#model(notice)]));
+    this.#map = new ServingMap(publication.generation, models);
+    const referenced = new Set(
+      publication.models.flatMap((notice) => notice.versions.map(([, key]) => key)),
+    );
+    for (const [key, held] of this.#held) if (!referenced.has(key)) this.#retire(key, held);
+  }
+
+  #add({ info, channel }: ServableNotice): void {
+    const connected = connectServable(info, channel);
+    this.#held.set(info.key, { connected, counter: new LeaseCounter(connected) });
+  }
+
+  #retire(key: ServableKey, held: Held): void {
+    this.#held.delete(key);
+    held.counter.retire(() => {
+      held.connected.close();
+      this.#onReleased(key);
+    });
+  }
+
+  #model(notice: ModelNotice): ServingModel {
+    const versions = new Map<number, LeaseCounter>();
+    for (const [version, key] of notice.versions) {
+      const held = this.#held.get(key);
+      if (held === undefined) throw new Error(`publication names the unknown servable ${key}`);
+      versions.set(version, held.counter);
+    }
+    return {
+      name: notice.name,
+      aliases: new Map(notice.aliases),
+      versions,
+      statuses: notice.statuses,
+    };
+  }
+}

@@ -1,0 +1,108 @@
+import {
+  type Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+} from "@grpc/grpc-js";
+import { InferError, toInferError } from "../../../protocols/core/status.ts";
+import { REQUEST_ID_KEY } from "../../../protocols/oip-grpc/methods.ts";
+import type { Gatekeeper } from "../../access/gatekeeper.ts";
+import type { Action, Principal } from "../../access/principal.ts";
+import type { Logger } from "../../observe/log.ts";
+import { RequestIds } from "../http/request-id.ts";
+import { failedStatus } from "./failed-status.ts";
+
+/** What is known of a call once its metadata came. */
+export interface AdmittedCall {
+  /** The client's own, or a new one. */
+  readonly requestId: string;
+  /** The client sent a request id and gets it back with every answer, not only with errors. */
+  readonly wantsRequestId: boolean;
+  /** null for a probe: those are open. */
+  readonly principal: Principal | null;
+}
+
+/**
+ * Judges every call by its metadata, before grpc-js reads its message: who may not ask does not get
+ * megabytes buffered, and a method that is not offered is refused whatever its shape. The one place
+ * of this transport that authenticates. One instance a listener.
+ */
+export class CallGate {
+  readonly #gatekeeper: Gatekeeper;
+  readonly #log: Logger;
+  /** By path; null for a method that is not offered. */
+  readonly #actions: ReadonlyMap<string, Action | null>;
+  readonly #ids = new RequestIds();
+  /** grpc-js hands the same Metadata object to the interceptor and to the handler. */
+  readonly #admitted = new WeakMap<Metadata, AdmittedCall>();
+
+  constructor(gatekeeper: Gatekeeper, log: Logger, actions: ReadonlyMap<string, Action | null>) {
+    this.#gatekeeper = gatekeeper;
+    this.#log = log;
+    this.#actions = actions;
+  }
+
+  readonly interceptor: ServerInterceptor = (method, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, pass) => {
+            if (this.#admit(method.path, metadata, call)) pass(metadata);
+          },
+        }),
+    });
+
+  /** REQUIRES: the interceptor let the call pass. */
+  take(metadata: Metadata): AdmittedCall {
+    const admitted = this.#admitted.get(metadata);
+    if (admitted === undefined) throw new Error("a gRPC call came past the gate");
+    return admitted;
+  }
+
+  #admit(path: string, metadata: Metadata, call: ServerInterceptingCallInterface): boolean {
+    const sent = single(metadata, REQUEST_ID_KEY);
+    const requestId = this.#ids.take(sent);
+    try {
+      const principal = this.#judge(path, metadata);
+      this.#admitted.set(metadata, { requestId, wantsRequestId: requestId === sent, principal });
+      return true;
+    } catch (thrown) {
+      const error = toInferError(thrown);
+      logFault(this.#log, error, requestId, path);
+      call.sendStatus(failedStatus(error, requestId));
+      return false;
+    }
+  }
+
+  #judge(path: string, metadata: Metadata): Principal | null {
+    const action = this.#actions.get(path) ?? null;
+    if (action === null) {
+      throw new InferError("unsupported", `the method ${path} is not offered by this server yet`);
+    }
+    return action === "probe" ? null : this.#gatekeeper.authenticate(credentialOf(metadata));
+  }
+}
+
+/** Faults of the server are logged with their cause; the client sees only the request id. */
+export function logFault(log: Logger, error: InferError, requestId: string, path: string): void {
+  if (error.code !== "internal") return;
+  log.error({ requestId, method: path, err: error.cause ?? error }, "a call failed");
+}
+
+/** The bearer token, else x-api-key, else null. An authorization of another scheme is no credential. */
+function credentialOf(metadata: Metadata): string | null {
+  const authorization = single(metadata, "authorization");
+  if (authorization === null) return single(metadata, "x-api-key");
+  const isBearer = authorization.slice(0, 7).toLowerCase() === "bearer ";
+  return isBearer ? authorization.slice(7).trim() : null;
+}
+
+/** @throws InferError `invalid-argument` when the key came twice: which one would count? */
+function single(metadata: Metadata, key: string): string | null {
+  const values = metadata.get(key);
+  if (values.length === 0) return null;
+  if (values.length > 1 && key !== REQUEST_ID_KEY) {
+    throw new InferError("invalid-argument", `metadata '${key}' came more than once`);
+  }
+  return String(values[0]);
+}

@@ -1,0 +1,77 @@
+import { Metadata, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import { toInferError } from "../../../protocols/core/status.ts";
+import { REQUEST_ID_KEY } from "../../../protocols/oip-grpc/methods.ts";
+import type { InFlight } from "../http/in-flight.ts";
+import type { ServingContext } from "../serving-context.ts";
+import { type CallGate, logFault } from "./call-gate.ts";
+import { failedStatus } from "./failed-status.ts";
+import type { GrpcMethod } from "./grpc-methods.ts";
+
+export type UnaryCall = ServerUnaryCall<Buffer, Uint8Array>;
+export type UnaryCallback = sendUnaryData<Uint8Array>;
+
+/** gRPC's frame header, which grpc-js keeps before the message in the same memory. */
+const FRAME_HEADER_BYTES = 5;
+
+/** Takes each call from its whole message to its answer: every method goes through `run`. */
+export class CallRunner {
+  readonly #context: ServingContext;
+  readonly #gate: CallGate;
+  readonly #inFlight: InFlight;
+
+  constructor(context: ServingContext, gate: CallGate, inFlight: InFlight) {
+    this.#context = context;
+    this.#gate = gate;
+    this.#inFlight = inFlight;
+  }
+
+  /** Never rejects. A call that was cancelled meanwhile (or whose deadline passed) is not answered. */
+  async run(method: GrpcMethod, call: UnaryCall, callback: UnaryCallback): Promise<void> {
+    const { requestId, wantsRequestId, principal } = this.#gate.take(call.metadata);
+    const { bytes } = this.#context.pipeline;
+    const bodyBytes = call.request.byteLength;
+    let reservedBytes = 0;
+    this.#inFlight.enter();
+    try {
+      bytes.reserve(bodyBytes);
+      reservedBytes = bodyBytes;
+      const answer = await method.run(this.#context, {
+        wire: ownBytes(call.request),
+        principal,
+        deadlineEpochMs: deadlineOf(call),
+      });
+      if (call.cancelled) return;
+      if (wantsRequestId) callback(null, answer, requestIdTrailer(requestId));
+      else callback(null, answer);
+    } catch (thrown) {
+      const error = toInferError(thrown);
+      logFault(this.#context.log, error, requestId, method.path);
+      if (!call.cancelled) callback(failedStatus(error, requestId));
+    } finally {
+      bytes.release(reservedBytes);
+      this.#inFlight.leave();
+    }
+  }
+}
+
+function requestIdTrailer(requestId: string): Metadata {
+  const trailer = new Metadata();
+  trailer.set(REQUEST_ID_KEY, requestId);
+  return trailer;
+}
+
+function deadlineOf(call: UnaryCall): number | null {
+  const deadline = Number(call.getDeadline());
+  return Number.isFinite(deadline) ? deadline : null;
+}
+
+/**
+ * The message in memory that is this request's alone: the engine takes tensors' memory over, and
+ * small Buffers share a pool with strangers.
+ */
+function ownBytes(message: Buffer): Uint8Array {
+  if (message.buffer.byteLength > message.byteLength + FRAME_HEADER_BYTES) {
+    return new Uint8Array(message);
+  }
+  return new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
+}

@@ -1,0 +1,45 @@
+import { type InferError, STATUS_TABLE } from "../../../protocols/core/status.ts";
+import { encodeErrorBody } from "../../../protocols/oip-rest/error-body.ts";
+import type { AfterAnswer } from "./http-exchange.ts";
+
+/** A whole answer, ready for any exchange. */
+export interface Answer {
+  readonly status: number;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly parts: readonly Uint8Array[];
+  readonly after: AfterAnswer;
+}
+
+const encoder = new TextEncoder();
+const JSON_TYPE = "application/json";
+
+export function jsonAnswer(status: number, value: unknown, requestId: string): Answer {
+  return {
+    status,
+    headers: ["content-type", JSON_TYPE, "x-request-id", requestId],
+    parts: [encoder.encode(JSON.stringify(value))],
+    after: "keep-alive",
+  };
+}
+
+export function emptyAnswer(requestId: string): Answer {
+  return { status: 200, headers: ["x-request-id", requestId], parts: [], after: "keep-alive" };
+}
+
+export function errorAnswer(error: InferError, requestId: string, after: AfterAnswer): Answer {
+  const row = STATUS_TABLE[error.code];
+  const headers = ["content-type", JSON_TYPE, "x-request-id", requestId];
+  if (row.retryable) headers.push("retry-after", retryAfterSecs(error));
+  if (error.code === "unauthenticated") headers.push("www-authenticate", "Bearer");
+  if (error.code === "method-not-allowed") headers.push("allow", allowedOf(error));
+  return { status: row.http, headers, parts: [encodeErrorBody(error, requestId)], after };
+}
+
+function retryAfterSecs(error: InferError): string {
+  return String(Math.max(1, Math.ceil((error.retryAfterMs ?? 1000) / 1000)));
+}
+
+function allowedOf(error: InferError): string {
+  return String(error.details?.["allowed"] ?? "");
+}

@@ -1,0 +1,83 @@
+import { InferError } from "../../../protocols/core/status.ts";
+import type { ByteBudget } from "../../request/byte-budget.ts";
+
+const FIRST_GROWTH_BYTES = 16 * 1024;
+
+/**
+ * The body of one request, copied into memory of its own (a chunk of uWebSockets.js dies with its
+ * callback) that starts at offset 0, so that tensors behind an aligned header need no second copy.
+ * Every byte it may hold is reserved first; `release` gives all of it back, once.
+ */
+export class BodyBuffer {
+  readonly #declaredBytes: number | null;
+  readonly #maxBytes: number;
+  readonly #budget: ByteBudget;
+  #memory: Uint8Array;
+  #length = 0;
+  #reservedBytes = 0;
+
+  /**
+   * @param declaredBytes null when the length is not known (chunked)
+   * @throws InferError `payload-too-large`, or `queue-full` when the budget has no room now
+   */
+  constructor(declaredBytes: number | null, maxBytes: number, budget: ByteBudget) {
+    this.#declaredBytes = declaredBytes;
+    this.#maxBytes = maxBytes;
+    this.#budget = budget;
+    const bytes = declaredBytes ?? 0;
+    if (bytes > maxBytes) throw tooLarge(`${bytes} bytes`, maxBytes);
+    this.holdAtLeast(bytes);
+    this.#memory = new Uint8Array(bytes);
+  }
+
+  /** Nothing is left to read. A chunked body is complete only when its listener says so. */
+  get isComplete(): boolean {
+    return this.#length === this.#declaredBytes;
+  }
+
+  /** Copies a chunk. @throws InferError as the constructor does */
+  append(chunk: Uint8Array): void {
+    const length = this.#length + chunk.byteLength;
+    if (length > this.#memory.byteLength) this.#grow(length);
+    this.#memory.set(chunk, this.#length);
+    this.#length = length;
+  }
+
+  /** A view of what has arrived. */
+  take(): Uint8Array {
+    return this.#memory.subarray(0, this.#length);
+  }
+
+  /** Raises the reservation to `bytes`: an unsent answer counts too. @throws InferError `queue-full` */
+  holdAtLeast(bytes: number): void {
+    if (bytes <= this.#reservedBytes) return;
+    this.#budget.reserve(bytes - this.#reservedBytes);
+    this.#reservedBytes = bytes;
+  }
+
+  release(): void {
+    this.#budget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
+  }
+
+  #grow(toBytes: number): void {
+    if (this.#declaredBytes !== null) {
+      throw new InferError("invalid-argument", "the body is longer than its content-length");
+    }
+    if (toBytes > this.#maxBytes) throw tooLarge("chunks", this.#maxBytes);
+    const doubled = Math.max(FIRST_GROWTH_BYTES, this.#memory.byteLength * 2, toBytes);
+    const capacity = Math.min(doubled, this.#maxBytes);
+    this.holdAtLeast(capacity);
+    const memory = new Uint8Array(capacity);
+    memory.set(this.#memory.subarray(0, this.#length));
+    this.#memory = memory;
+  }
+}
+
+function tooLarge(came: string, maxBytes: number): InferError {
+  return new InferError(
+    "payload-too-large",
+    `the body may have ${maxBytes} bytes (maxBodyBytes), got ${came === "chunks" ? "more in chunks" : came}`,
+    { details: { maxBodyBytes: maxBytes } },
+  );
+}

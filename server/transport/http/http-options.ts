@@ -1,0 +1,19 @@
+/** What a listener is told; the same for both. */
+export interface HttpOptions {
+  readonly host: string;
+  /** 0 takes a free port; the listener reports it. */
+  readonly port: number;
+  /** Most bytes of one request body or one WebSocket frame. */
+  readonly maxBodyBytes: number;
+  /** A body must have arrived whole this long after its head, and an answer must make progress within it. */
+  readonly bodyTimeoutMs: number;
+  /**
+   * `loopback` refuses a Host or Origin header that is neither loopback nor `host`: the guard against
+   * DNS rebinding where requests need no key. `any` leaves both unchecked (WebSocket still checks Origin).
+   */
+  readonly allowedHosts: "loopback" | "any";
+  /** WebSocket: requests in flight per connection. */
+  readonly maxStreamInflight: number;
+  /** WebSocket: bytes that may wait for a client that does not read. */
+  readonly maxStreamEgressBytes: number;
+}

@@ -1,0 +1,94 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { type AddressInfo, Server as NetServer } from "node:net";
+import type { Duplex } from "node:stream";
+import { InferError } from "../../../protocols/core/status.ts";
+import type { Listener, ServingContext } from "../serving-context.ts";
+import { UpgradeExchange } from "../websocket/upgrade-exchange.ts";
+import { WsStreams } from "../websocket/ws-streams.ts";
+import { declineUpgrade, isWebSocketUpgrade } from "./decline-upgrade.ts";
+import { HttpHandler } from "./http-handler.ts";
+import type { HttpOptions } from "./http-options.ts";
+import { withDeadline } from "./in-flight.ts";
+import { NodeExchange } from "./node-exchange.ts";
+
+const HEAD_TIMEOUT_MS = 10_000;
+/** Above the 60 s that load balancers keep their side open. */
+const KEEP_ALIVE_MS = 65_000;
+const CHECK_INTERVAL_MS = 2_000;
+
+/**
+ * HTTP and WebSocket over node:http and `ws`, on the calling thread; one listener a port.
+ * @throws Error when the port cannot be had
+ */
+export async function createNodeListener(
+  context: ServingContext,
+  options: HttpOptions,
+): Promise<Listener> {
+  const handler = new HttpHandler(context, options);
+  const streams = new WsStreams(handler, context, options);
+  const server = createServer({
+    // A missing Host is refused by the handler, in the same words over both listeners.
+    requireHostHeader: false,
+    headersTimeout: HEAD_TIMEOUT_MS,
+    requestTimeout: HEAD_TIMEOUT_MS + options.bodyTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+  });
+  server.on("request", (req, res) => {
+    void handler.handle(new NodeExchange(req, res, options.bodyTimeoutMs, false));
+  });
+  server.on("checkContinue", (req, res) => {
+    void handler.handle(new NodeExchange(req, res, options.bodyTimeoutMs, true));
+  });
+  server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (isWebSocketUpgrade(req)) streams.upgrade(req, socket, head);
+    else declineUpgrade(server, req, socket, head);
+  });
+  server.on("clientError", (error, socket) => refuseGarbage(handler, error, socket));
+  const port = await listen(server, options);
+  const stopAccepting = () => {
+    handler.startClosing();
+    // Not http.Server's own close, which also ends idle connections under a request on its way.
+    if (server.listening) NetServer.prototype.close.call(server);
+  };
+  return {
+    port,
+    name: "node:http",
+    stopAccepting,
+    async close(deadlineMs) {
+      stopAccepting();
+      try {
+        const idle = Promise.all([handler.inFlight.whenIdle(), streams.drain()]);
+        await withDeadline(
+          idle,
+          deadlineMs,
+          () => `${handler.inFlight.count + streams.inFlight} requests in flight`,
+        );
+      } finally {
+        streams.terminate();
+        server.close();
+        server.closeAllConnections();
+      }
+    },
+  };
+}
+
+function listen(server: Server, { host, port }: HttpOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => {
+      reject(new Error(`cannot listen on ${host}:${port}`, { cause: error }));
+    });
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/** Bytes that are no HTTP request, or a head that came too slowly. */
+function refuseGarbage(handler: HttpHandler, error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const exchange = new UpgradeExchange(null, socket);
+  const problem = new InferError("invalid-argument", "this is not a well-formed HTTP request");
+  void handler.refuse(exchange, handler.requestId(exchange), problem);
+}

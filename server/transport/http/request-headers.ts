@@ -1,0 +1,108 @@
+import { InferError } from "../../../protocols/core/status.ts";
+
+/** The headers that the server reads; all others are ignored. */
+const KNOWN: ReadonlySet<string> = new Set([
+  "authorization",
+  "content-encoding",
+  "content-length",
+  "host",
+  "inference-header-content-length",
+  "origin",
+  "sec-websocket-protocol",
+  "transfer-encoding",
+  "x-api-key",
+  "x-request-id",
+  "x-request-timeout-ms",
+]);
+
+/**
+ * The head of one request as both listeners hand it over, so that both judge it alike. A header that
+ * comes twice is remembered and refused: two Content-Length or Host headers mean different requests
+ * to different parsers (request smuggling), and uWebSockets.js lets them through.
+ */
+export class RequestHeaders {
+  readonly #values = new Map<string, string>();
+  #duplicate: string | null = null;
+
+  /** @param name lower case */
+  add(name: string, value: string): void {
+    if (!KNOWN.has(name)) return;
+    const before = this.#values.get(name);
+    if (before === undefined) {
+      this.#values.set(name, value);
+    } else if (name === "sec-websocket-protocol") {
+      this.#values.set(name, `${before}, ${value}`);
+    } else if (name !== "x-request-id") {
+      this.#duplicate ??= name;
+    }
+  }
+
+  get(name: string): string | null {
+    return this.#values.get(name) ?? null;
+  }
+
+  /**
+   * Bytes of the body that the head declares; null for a chunked one, 0 for none.
+   * @throws InferError `invalid-argument` for a head whose framing is in doubt: close the connection.
+   */
+  bodyLength(): number | null {
+    if (this.#duplicate !== null) {
+      throw new InferError("invalid-argument", `header '${this.#duplicate}' came more than once`);
+    }
+    const length = this.get("content-length");
+    const transfer = this.get("transfer-encoding");
+    if (transfer !== null) {
+      if (length !== null || transfer.toLowerCase() !== "chunked") {
+        throw new InferError(
+          "invalid-argument",
+          "header 'transfer-encoding' must be 'chunked' and come without 'content-length'",
+        );
+      }
+      return null;
+    }
+    return length === null ? 0 : this.#wholeNumber("content-length", length);
+  }
+
+  isFramingSound(): boolean {
+    try {
+      this.bodyLength();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * A header that holds a whole number; null where it did not come.
+   * @throws InferError `invalid-argument` for anything but 1-15 digits.
+   */
+  wholeNumber(name: string): number | null {
+    const text = this.get(name);
+    return text === null ? null : this.#wholeNumber(name, text);
+  }
+
+  #wholeNumber(name: string, text: string): number {
+    const isDigits = text.length > 0 && text.length <= 15 && isAllDigits(text);
+    if (isDigits) return Number(text);
+    throw new InferError(
+      "invalid-argument",
+      `header '${name}' must be a whole number, got ${JSON.stringify(text.slice(0, 40))}`,
+    );
+  }
+
+  /** The bearer token, else X-API-Key, else null. An Authorization of another scheme is no credential. */
+  credential(): string | null {
+    const authorization = this.get("authorization");
+    if (authorization === null) return this.get("x-api-key");
+    const isBearer = authorization.slice(0, 7).toLowerCase() === "bearer ";
+    return isBearer ? authorization.slice(7).trim() : null;
+  }
+}
+
+function isAllDigits(text: string): boolean {
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code < 48 || code > 57) return false;
+  }
+  return true;
+}

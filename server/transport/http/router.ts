@@ -1,0 +1,153 @@
+import type { ModelRef } from "../../../protocols/core/infer.ts";
+import { isAlias, isModelName, isVersion } from "../../../protocols/core/names.ts";
+import { InferError } from "../../../protocols/core/status.ts";
+
+/** Everything that can be asked for over HTTP (Open Inference Protocol REST, model_repository extension). */
+export type Route =
+  | { readonly kind: "live" | "ready" | "server-metadata" | "index" }
+  | { readonly kind: "model-metadata" | "model-ready" | "infer"; readonly ref: ModelRef }
+  | { readonly kind: "load" | "unload"; readonly model: string }
+  /** A WebSocket upgrade; `ref` is null on /v2/stream. */
+  | { readonly kind: "stream"; readonly ref: ModelRef | null };
+
+const LIVE: Route = { kind: "live" };
+const READY: Route = { kind: "ready" };
+const SERVER_METADATA: Route = { kind: "server-metadata" };
+const INDEX: Route = { kind: "index" };
+const STREAM: Route = { kind: "stream", ref: null };
+
+/**
+ * The route of a request, or why there is none: `route-not-found`, `method-not-allowed` (its details
+ * name the allowed verb), `invalid-argument` for a bad name. Pure.
+ * @param method upper case, as sent
+ * @param path raw; a query string is ignored. Each segment is percent-decoded exactly once, after the
+ *   split, so that an encoded slash stays inside its segment (and is then refused by the name rule).
+ */
+export function route(method: string, path: string): Route | InferError {
+  const query = path.indexOf("?");
+  const segments = (query < 0 ? path : path.slice(0, query)).split("/");
+  if (segments[0] !== "" || segments[1] !== "v2") return notFound(path);
+  switch (segments.length) {
+    case 2:
+      return only("GET", method, SERVER_METADATA);
+    case 3:
+      return segments[2] === "stream" ? only("GET", method, STREAM) : notFound(path);
+    default:
+      return routeBelow(method, path, segments);
+  }
+}
+
+function routeBelow(method: string, path: string, segments: readonly string[]): Route | InferError {
+  switch (segments[2]) {
+    case "health":
+      return routeHealth(method, path, segments);
+    case "models":
+      return routeModel(method, path, segments);
+    case "repository":
+      return routeRepository(method, path, segments);
+    default:
+      return notFound(path);
+  }
+}
+
+function routeHealth(
+  method: string,
+  path: string,
+  segments: readonly string[],
+): Route | InferError {
+  if (segments.length !== 4) return notFound(path);
+  if (segments[3] === "live") return only("GET", method, LIVE);
+  if (segments[3] === "ready") return only("GET", method, READY);
+  return notFound(path);
+}
+
+/** /v2/models/{m}[/versions/{v}][/{verb}] */
+function routeModel(method: string, path: string, segments: readonly string[]): Route | InferError {
+  const hasVersion = segments[4] === "versions";
+  const depth = hasVersion ? 6 : 4;
+  if (segments.length > depth + 1 || segments.length < depth) return notFound(path);
+  const verb = segments[depth] ?? null;
+  const kind = MODEL_VERBS.get(verb);
+  if (kind === undefined) return notFound(path);
+  const wrongMethod = checkMethod(kind === "infer" ? "POST" : "GET", method);
+  if (wrongMethod !== null) return wrongMethod;
+  const name = decodeModel(segments[3]);
+  if (name instanceof InferError) return name;
+  const version = hasVersion ? decodeVersion(segments[5]) : null;
+  if (version instanceof InferError) return version;
+  return { kind, ref: { name, version } };
+}
+
+const MODEL_VERBS: ReadonlyMap<
+  string | null,
+  "model-metadata" | "model-ready" | "infer" | "stream"
+> = new Map([
+  [null, "model-metadata"],
+  ["ready", "model-ready"],
+  ["infer", "infer"],
+  ["stream", "stream"],
+] as const);
+
+/** /v2/repository/index, /v2/repository/models/{m}/load|unload */
+function routeRepository(
+  method: string,
+  path: string,
+  segments: readonly string[],
+): Route | InferError {
+  if (segments.length === 4 && segments[3] === "index") return only("POST", method, INDEX);
+  const kind = segments[5];
+  if (segments.length !== 6 || segments[3] !== "models") return notFound(path);
+  if (kind !== "load" && kind !== "unload") return notFound(path);
+  const wrongMethod = checkMethod("POST", method);
+  if (wrongMethod !== null) return wrongMethod;
+  const model = decodeModel(segments[4]);
+  return model instanceof InferError ? model : { kind, model };
+}
+
+function only(allowed: string, method: string, found: Route): Route | InferError {
+  return checkMethod(allowed, method) ?? found;
+}
+
+function checkMethod(allowed: string, method: string): InferError | null {
+  if (method === allowed) return null;
+  return new InferError(
+    "method-not-allowed",
+    `this path takes ${allowed}, got ${method.slice(0, 20)}`,
+    { details: { allowed } },
+  );
+}
+
+function notFound(path: string): InferError {
+  return new InferError("route-not-found", `no such path: ${JSON.stringify(path.slice(0, 200))}`);
+}
+
+function decodeModel(segment: string | undefined): string | InferError {
+  const name = decodeSegment(segment);
+  if (name !== null && isModelName(name)) return name;
+  return invalidSegment(
+    "model name",
+    segment,
+    "1-128 of A-Z a-z 0-9 . _ - starting with a letter or digit",
+  );
+}
+
+function decodeVersion(segment: string | undefined): string | InferError {
+  const version = decodeSegment(segment);
+  if (version !== null && (isVersion(version) || isAlias(version))) return version;
+  return invalidSegment("version", segment, "a positive whole number or an alias");
+}
+
+function decodeSegment(segment: string | undefined): string | null {
+  if (segment === undefined) return null;
+  if (!segment.includes("%")) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
+}
+
+function invalidSegment(what: string, segment: string | undefined, expected: string): InferError {
+  const came = JSON.stringify((segment ?? "").slice(0, 140));
+  return new InferError("invalid-argument", `${what} ${came} must be ${expected}`);
+}

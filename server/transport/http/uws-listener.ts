@@ -1,0 +1,56 @@
+import type { us_listen_socket } from "uWebSockets.js";
+import type { Listener, ServingContext } from "../serving-context.ts";
+import { UwsStreams } from "../websocket/uws-streams.ts";
+import { HttpHandler } from "./http-handler.ts";
+import type { HttpOptions } from "./http-options.ts";
+import { withDeadline } from "./in-flight.ts";
+import { loadUws } from "./load-uws.ts";
+import { UwsExchange } from "./uws-exchange.ts";
+
+/**
+ * HTTP and WebSocket over uWebSockets.js, on the calling thread. Several threads may listen on one
+ * port (SO_REUSEPORT); the kernel shares the connections out. REQUIRES: closed before its thread ends,
+ * or the process aborts.
+ *
+ * Two quirks of uWebSockets.js: a client that pipelines (sends a second request before the first is
+ * answered) is cut off, and a request without Host or with broken framing gets the library's own 400.
+ * @throws Error when the library does not load or the port cannot be had
+ */
+export async function createUwsListener(
+  context: ServingContext,
+  options: HttpOptions,
+): Promise<Listener> {
+  const { uws, reason } = loadUws();
+  if (uws === null) throw new Error(reason);
+  const handler = new HttpHandler(context, options);
+  const app = uws.App();
+  const streams = new UwsStreams(app, handler, context, options);
+  app.any("/*", (res, req) => {
+    void handler.handle(new UwsExchange(res, req, options.bodyTimeoutMs));
+  });
+  const socket = await new Promise<us_listen_socket | false>((resolve) => {
+    app.listen(options.host, options.port, resolve);
+  });
+  if (socket === false) throw new Error(`cannot listen on ${options.host}:${options.port}`);
+  const port = uws.us_socket_local_port(socket as never);
+  let isListening = true;
+  const stopAccepting = () => {
+    handler.startClosing();
+    if (isListening) uws.us_listen_socket_close(socket);
+    isListening = false;
+  };
+  return {
+    port,
+    name: "uWebSockets.js",
+    stopAccepting,
+    async close(deadlineMs) {
+      stopAccepting();
+      try {
+        const idle = Promise.all([handler.inFlight.whenIdle(), streams.drain()]);
+        await withDeadline(idle, deadlineMs, () => `${handler.inFlight.count} requests in flight`);
+      } finally {
+        app.close();
+      }
+    },
+  };
+}

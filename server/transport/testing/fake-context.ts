@@ -1,0 +1,101 @@
+import { pino } from "pino";
+import { DEFAULT_LIMITS } from "../../../protocols/core/limits.ts";
+import { InferError } from "../../../protocols/core/status.ts";
+import type { Gatekeeper } from "../../access/gatekeeper.ts";
+import { type Action, type Principal, ROLES, type Role } from "../../access/principal.ts";
+import { ByteBudget } from "../../request/byte-budget.ts";
+import { Pipeline } from "../../request/pipeline.ts";
+import type { HttpOptions } from "../http/http-options.ts";
+import type { ServingContext } from "../serving-context.ts";
+import { createFakeModels, type FakeModels } from "./fake-models.ts";
+
+/** Key -> role and models. */
+export const KEYS: Readonly<Record<string, { role: Role; models: readonly string[] }>> = {
+  "read-key": { role: "read", models: ["*"] },
+  "infer-key": { role: "infer", models: ["*"] },
+  "admin-key": { role: "admin", models: ["*"] },
+  "double-key": { role: "admin", models: ["double"] },
+};
+
+export const TEST_OPTIONS: HttpOptions = {
+  host: "127.0.0.1",
+  port: 0,
+  maxBodyBytes: 1024 * 1024,
+  bodyTimeoutMs: 10_000,
+  allowedHosts: "loopback",
+  maxStreamInflight: 8,
+  maxStreamEgressBytes: 256 * 1024,
+};
+
+export interface FakeContext extends ServingContext {
+  readonly models: FakeModels;
+  /** Lines written by the logger. */
+  readonly logged: string[];
+  /** `load double by admin-key`, … */
+  readonly steered: string[];
+  isReadyNow: boolean;
+  isDrainingNow: boolean;
+}
+
+/** @param maxInflightBytes the byte budget */
+export function createFakeContext(
+  needsKey = false,
+  maxInflightBytes = 64 * 1024 * 1024,
+): FakeContext {
+  const models = createFakeModels();
+  const logged: string[] = [];
+  const steered: string[] = [];
+  let running = 0;
+  const pipeline = new Pipeline({
+    serving: () => models.map,
+    gauge: {
+      enter: () => {
+        running += 1;
+        return running;
+      },
+      leave: () => {
+        running -= 1;
+      },
+    },
+    bytes: new ByteBudget(new SharedArrayBuffer(8), maxInflightBytes),
+    recorder: { record: () => undefined },
+    limits: DEFAULT_LIMITS,
+  });
+  const context: FakeContext = {
+    pipeline,
+    models,
+    logged,
+    steered,
+    isReadyNow: true,
+    isDrainingNow: false,
+    gatekeeper: needsKey ? keyGatekeeper : openGatekeeper,
+    log: pino({ level: "error" }, { write: (line: string) => logged.push(line) }),
+    isReady: () => context.isReadyNow,
+    isDraining: () => context.isDrainingNow,
+    async steer(action, model, principal) {
+      if (model === "unknown") throw new InferError("model-not-found", "no such model");
+      steered.push(`${action} ${model} by ${principal.id}`);
+    },
+  };
+  return context;
+}
+
+const openGatekeeper: Gatekeeper = {
+  authenticate: () => ({ id: "anonymous", role: "admin", models: ["*"] }),
+  authorise: () => undefined,
+};
+
+const keyGatekeeper: Gatekeeper = {
+  authenticate(credential) {
+    const key = credential === null ? undefined : KEYS[credential];
+    if (key === undefined) throw new InferError("unauthenticated", "a known key is needed");
+    return { id: credential ?? "", ...key };
+  },
+  authorise(principal: Principal, action: Action, model: string | null) {
+    const needed = action === "probe" ? 0 : ROLES.indexOf(action);
+    const isModelAllowed =
+      model === null || principal.models.includes("*") || principal.models.includes(model);
+    if (ROLES.indexOf(principal.role) >= needed && isModelAllowed) return;
+    throw new InferError("permission-denied", `${principal.id} may not ${action} ${model ?? ""}`);
+  },
+};

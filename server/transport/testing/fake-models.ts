@@ -1,0 +1,118 @@
+import { InferError } from "../../../protocols/core/status.ts";
+import type { TensorSignature } from "../../../protocols/core/signature.ts";
+import type { Tensor } from "../../../protocols/core/tensor.ts";
+import { createDeferred, type Deferred } from "../../lib/deferred.ts";
+import { LeaseCounter } from "../../models/lease.ts";
+import type { Job, JobResult, Servable } from "../../models/servable.ts";
+import { type ServingModel, ServingMap, type VersionStatus } from "../../models/serving-map.ts";
+
+const INPUT: TensorSignature = { name: "x", datatype: "FP32", shape: [-1] };
+const OUTPUT: TensorSignature = { name: "y", datatype: "FP32", shape: [-1] };
+
+/** Holds every run of the `slow` model until it is opened. */
+export class Gate {
+  #waiting: Deferred<void>[] = [];
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  wait(): Promise<void> {
+    const deferred = createDeferred<void>();
+    this.#waiting.push(deferred);
+    return deferred.promise;
+  }
+
+  /** Lets one run go on: the one that came at `index`. */
+  open(index = 0): void {
+    const [deferred] = this.#waiting.splice(index, 1);
+    if (deferred === undefined) throw new Error(`no run waits at ${index}`);
+    deferred.resolve();
+  }
+
+  openAll(): void {
+    while (this.#waiting.length > 0) this.open();
+  }
+}
+
+export interface FakeModels {
+  readonly map: ServingMap;
+  readonly gate: Gate;
+  /** Leases held over all models. */
+  leases(): number;
+}
+
+type Compute = (x: Float32Array) => Float32Array | Promise<Float32Array>;
+
+/**
+ * double (versions 1 and 2, champion 2, previous 1): y = 2x · echo: y = x · slow: y = x once the gate
+ * opens · failing: throws what no client may see · refusing: an InferError of the engine · huge: x[0]
+ * zeros · unready: known, no version serves.
+ */
+export function createFakeModels(): FakeModels {
+  const gate = new Gate();
+  const counters: LeaseCounter[] = [];
+  const model = (
+    name: string,
+    compute: Compute,
+    versions: readonly number[] = [1],
+  ): ServingModel => {
+    const served = versions.map((version): [number, LeaseCounter] => {
+      const counter = new LeaseCounter(fakeServable(name, version, compute));
+      counters.push(counter);
+      return [version, counter];
+    });
+    return {
+      name,
+      aliases: new Map([
+        ["champion", versions.at(-1) ?? 0],
+        ["previous", versions[0] ?? 0],
+      ]),
+      versions: new Map(served),
+      statuses: versions.map((version): VersionStatus => ({ version, state: "ready", reason: null })),
+    };
+  };
+  const unready: ServingModel = {
+    name: "unready",
+    aliases: new Map(),
+    versions: new Map(),
+    statuses: [{ version: 1, state: "failed", reason: "bad graph" }],
+  };
+  const models = [
+    model("double", (x) => x.map((value) => value * 2), [1, 2]),
+    model("echo", (x) => x),
+    model("slow", async (x) => {
+      await gate.wait();
+      return x;
+    }),
+    model("failing", () => {
+      throw new Error("secret of /etc/passwd");
+    }),
+    model("refusing", () => {
+      throw new InferError("unavailable", "the engine ended", { retryAfterMs: 2500 });
+    }),
+    model("huge", (x) => new Float32Array(x[0] ?? 0)),
+    unready,
+  ];
+  const map = new ServingMap(1, new Map(models.map((entry) => [entry.name, entry])));
+  return { map, gate, leases: () => counters.reduce((sum, counter) => sum + counter.count, 0) };
+}
+
+function fakeServable(name: string, version: number, compute: Compute): Servable {
+  return {
+    info: {
+      key: `${name}/${version}`,
+      id: { model: name, version },
+      platform: "onnx_onnxv1",
+      signature: { inputs: [INPUT], outputs: [OUTPUT] },
+      batching: null,
+      maxQueue: 100,
+      slot: 1,
+    },
+    async run(job: Job): Promise<JobResult> {
+      const y = await compute(job.inputs[0]?.data as Float32Array);
+      const tensor: Tensor = { name: "y", datatype: "FP32", shape: [y.length], data: y };
+      return { outputs: [tensor], queueMs: 0, computeMs: 0, batchRows: 1 };
+    },
+  };
+}
