@@ -77,5 +77,8 @@ test("16-bit floats are compared as numbers, whole numbers and strings exactly",
     /first answered 5, now 6/,
   );
   const text = { ...half(0), datatype: "BYTES", data: ["a"] } as const;
-  assert.notEqual(compare(text as unknown as Tensor, { ...half(0), datatype: "BYTES", data: ["b"] }), null);
+  assert.notEqual(
+    compare(text as unknown as Tensor, { ...half(0), datatype: "BYTES", data: ["b"] }),
+    null,
+  );
 });

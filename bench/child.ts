@@ -1,8 +1,11 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { setTimeout as startTimer } from "node:timers";
+import { setTimeout } from "node:timers/promises";
 
 const STDERR_TAIL_CHARS = 2000;
 const KILL_AFTER_MS = 10_000;
 const START_TIMEOUT_MS = 60_000;
+const POLL_MS = 50;
 
 /**
  * Children get this environment and no other: settings of the caller's shell must not decide a
@@ -60,11 +63,19 @@ export class Child {
     }, timeoutMs);
   }
 
-  /** Resolves while the child lives as `condition` does; rejects when it ends. */
-  whileAlive<T>(condition: Promise<T>): Promise<T> {
-    return this.#orEnded((resolve, reject) => {
-      condition.then(resolve, reject);
-    }, START_TIMEOUT_MS);
+  /** Asks again and again. @throws Error when the child ends first, or it stays false too long */
+  async until(condition: () => Promise<boolean>): Promise<void> {
+    let isOver = false;
+    const poll = async (): Promise<void> => {
+      while (!isOver && !(await condition())) await setTimeout(POLL_MS);
+    };
+    try {
+      await this.#orEnded<void>((resolve, reject) => {
+        poll().then(resolve, reject);
+      }, START_TIMEOUT_MS);
+    } finally {
+      isOver = true;
+    }
   }
 
   /** Waits for its end. @throws Error with its last words when the exit code is not 0 */
@@ -77,7 +88,7 @@ export class Child {
   /** Asks it to end, kills it if it does not. Never rejects. */
   async stop(): Promise<void> {
     this.#process.kill("SIGTERM");
-    const killer = setTimeout(this.#killOnExit, KILL_AFTER_MS);
+    const killer = startTimer(this.#killOnExit, KILL_AFTER_MS);
     await this.#ended;
     clearTimeout(killer);
     process.off("exit", this.#killOnExit);
@@ -88,15 +99,17 @@ export class Child {
     timeoutMs: number,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
+      const timer = startTimer(
         () => reject(new Error(`${this.#name}: nothing came within ${timeoutMs} ms`)),
         timeoutMs,
       );
-      const end = <V>(settle: (value: V) => void) => (value: V) => {
-        clearTimeout(timer);
-        settle(value);
-      };
-      this.#ended.then((code) => end(reject)(this.#failure(code)));
+      const end =
+        <V>(settle: (value: V) => void) =>
+        (value: V) => {
+          clearTimeout(timer);
+          settle(value);
+        };
+      this.#ended.then((code) => end(reject)(this.#failure(code)), reject);
       start(end(resolve), end(reject));
     });
   }

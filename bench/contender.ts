@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { Child } from "./child.ts";
 import type { DirectPlan } from "./baseline/direct-plan.ts";
+import { Child } from "./child.ts";
 import type { LoadPlan } from "./load-plan.ts";
 import type { LoadTally } from "./load-recorder.ts";
 import { type LoadResult, summariseLoad } from "./load-result.ts";

@@ -1,6 +1,6 @@
-import type { Lane } from "./lane.ts";
 import { encodeGrpcRequests, GrpcLane } from "./grpc-lane.ts";
 import { encodeHttpRequests, HttpLane } from "./http-lane.ts";
+import type { Lane } from "./lane.ts";
 import type { LoadPlan } from "./load-plan.ts";
 import { encodeStreamRequests, StreamLane, streamUrl } from "./stream-lane.ts";
 

@@ -56,7 +56,7 @@ export class GrpcLane implements Lane {
     timeoutMs: number,
     apiKey: string | null,
   ) {
-    this.#origin = /^https?:\/\//.test(target) ? target : `http://${target}`;
+    this.#origin = `http://${target}`;
     this.#requests = requests;
     this.#timeoutMs = timeoutMs;
     this.#headers = {
@@ -172,7 +172,9 @@ function failureOf(headers: IncomingHttpHeaders): InferError {
   return new InferError(named ?? codeOf(Number(status)), message);
 }
 
+/** gRPC says UNAVAILABLE for several of our codes; without a name it is the general one. */
 function codeOf(grpcStatus: number): StatusCode {
+  if (grpcStatus === STATUS_TABLE.unavailable.grpc) return "unavailable";
   return STATUS_CODES.find((code) => STATUS_TABLE[code].grpc === grpcStatus) ?? "internal";
 }
 

@@ -9,6 +9,7 @@ import type { LoadPlan } from "./load-plan.ts";
 
 /** Whole requests, head and body, ready to be written. */
 export function encodeHttpRequests(plan: LoadPlan, url: URL): Buffer[] {
+  const binary = plan.protocol === "http-binary";
   const version = plan.model.version;
   const path = [
     url.pathname.replace(/\/$/, ""),
@@ -17,9 +18,7 @@ export function encodeHttpRequests(plan: LoadPlan, url: URL): Buffer[] {
     "/infer",
   ].join("");
   return plan.inputs.map((input) => {
-    const { body, jsonBytes } = encodeRestRequest(input, {
-      binary: plan.protocol === "http-binary",
-    });
+    const { body, jsonBytes } = encodeRestRequest({ ...input, id: null }, { binary });
     const head = [
       `POST ${path} HTTP/1.1`,
       `host: ${url.host}`,

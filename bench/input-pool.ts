@@ -63,7 +63,8 @@ function randomData(datatype: Datatype, count: number, random: () => number): Te
   const data = new (arrayOf(datatype))(count);
   for (let i = 0; i < count; i += 1) {
     const value = randomElement(datatype, random());
-    data[i] = data instanceof BigInt64Array || data instanceof BigUint64Array ? BigInt(value) : value;
+    data[i] =
+      data instanceof BigInt64Array || data instanceof BigUint64Array ? BigInt(value) : value;
   }
   return data;
 }

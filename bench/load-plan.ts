@@ -12,7 +12,7 @@ export type Protocol = (typeof PROTOCOLS)[number];
 export interface Endpoints {
   /** http(s)://host:port[/prefix]; HTTP and WebSocket. */
   readonly url: string | null;
-  /** host:port, or https://host:port for TLS. */
+  /** host:port, plain text. */
   readonly grpc: string | null;
 }
 

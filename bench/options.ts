@@ -57,58 +57,77 @@ export function parseOptions(argv: readonly string[], io: BenchIo): BenchOptions
     if (!(thrown instanceof CommanderError)) throw thrown;
     throw new EndedByParser(thrown.exitCode === 0 ? 0 : 2);
   }
-  const flags = command.opts<Flags>();
+  const flags: Flags = { ...ABSENT, ...command.opts<Partial<Flags> & Defaults>() };
   const options: BenchOptions = {
-    url: flags.url ?? null,
-    grpc: flags.grpc ?? null,
-    model: flags.model ?? null,
-    version: flags.version ?? null,
+    url: flags.url,
+    grpc: flags.grpc,
+    model: flags.model,
+    version: flags.version,
     protocols: flags.protocol,
     connections: flags.connections,
-    ratePerSec: flags.rate ?? null,
+    ratePerSec: flags.rate,
     durationMs: flags.durationSecs * 1000,
     warmupMs: flags.warmupSecs * 1000,
     timeoutMs: flags.timeoutSecs * 1000,
     generatorThreads: flags.generatorThreads,
-    inputFile: flags.input ?? null,
+    inputFile: flags.input,
     shapes: flags.shape,
     verify: flags.verify,
-    apiKey: flags.apiKey ?? null,
-    jsonFile: flags.json ?? null,
-    markdownFile: flags.markdown ?? null,
-    baseline: flags.baseline ?? null,
-    modelFile: flags.modelFile ?? null,
+    apiKey: flags.apiKey,
+    jsonFile: flags.json,
+    markdownFile: flags.markdown,
+    baseline: flags.baseline,
+    modelFile: flags.modelFile,
     pairs: flags.pairs,
-    intraOpThreads: flags.intraOpThreads ?? null,
+    intraOpThreads: flags.intraOpThreads,
   };
   const problem = options.baseline === null ? explainLoad(options) : explainComparison(options);
   if (problem !== null) throw new UsageError(problem);
   return options;
 }
 
-interface Flags {
-  url?: string;
-  grpc?: string;
-  model?: string;
-  version?: string;
-  protocol: readonly Protocol[];
-  connections: number;
-  rate?: number;
-  durationSecs: number;
-  warmupSecs: number;
-  timeoutSecs: number;
-  generatorThreads: number;
-  input?: string;
-  shape: ReadonlyMap<string, readonly number[]>;
-  verify: boolean;
-  apiKey?: string;
-  json?: string;
-  markdown?: string;
-  baseline?: BaselineName;
-  modelFile?: string;
-  pairs: number;
-  intraOpThreads?: number;
+/** Flags that commander fills in. */
+interface Defaults {
+  readonly protocol: readonly Protocol[];
+  readonly connections: number;
+  readonly durationSecs: number;
+  readonly warmupSecs: number;
+  readonly timeoutSecs: number;
+  readonly generatorThreads: number;
+  readonly shape: ReadonlyMap<string, readonly number[]>;
+  readonly verify: boolean;
+  readonly pairs: number;
 }
+
+interface Flags extends Defaults {
+  readonly url: string | null;
+  readonly grpc: string | null;
+  readonly model: string | null;
+  readonly version: string | null;
+  readonly rate: number | null;
+  readonly input: string | null;
+  readonly apiKey: string | null;
+  readonly json: string | null;
+  readonly markdown: string | null;
+  readonly baseline: BaselineName | null;
+  readonly modelFile: string | null;
+  readonly intraOpThreads: number | null;
+}
+
+const ABSENT: Omit<Flags, keyof Defaults> = {
+  url: null,
+  grpc: null,
+  model: null,
+  version: null,
+  rate: null,
+  input: null,
+  apiKey: null,
+  json: null,
+  markdown: null,
+  baseline: null,
+  modelFile: null,
+  intraOpThreads: null,
+};
 
 const EXAMPLES = `
 Without --rate each connection sends its next request when its last was answered (closed loop).
@@ -139,7 +158,7 @@ function describeCommand(io: BenchIo): Command {
 function addLoadOptions(command: Command): Command {
   return command
     .option("--url <url>", "server's HTTP address, http(s)://host:port; HTTP and WebSocket")
-    .option("--grpc <target>", "server's gRPC address, host:port, or https://host:port for TLS")
+    .option("--grpc <target>", "server's gRPC address, host:port")
     .option("--model <name>", "model to ask")
     .option("--version <version>", "its version or alias (default: the server's choice)")
     .option("--protocol <list>", `of ${PROTOCOLS.join(",")}`, parseProtocols, ["http-json"])
@@ -166,7 +185,11 @@ function addComparisonOptions(command: Command): Command {
     )
     .option("--model-file <file>", "ONNX model to compare with; mlp: a built-in 20-64-64-2 network")
     .option("--pairs <n>", "pairs of runs in a comparison", positiveInteger, 5)
-    .option("--intra-op-threads <n>", "threads inside one model run, all contenders", positiveInteger);
+    .option(
+      "--intra-op-threads <n>",
+      "threads inside one model run, all contenders",
+      positiveInteger,
+    );
 }
 
 function explainLoad(options: BenchOptions): string | null {
@@ -188,6 +211,9 @@ function explainComparison(options: BenchOptions): string | null {
   );
   if (foreign !== undefined) {
     return `--baseline starts both servers itself; leave out --${foreign === "apiKey" ? "api-key" : foreign}`;
+  }
+  if (options.ratePerSec !== null) {
+    return "--baseline compares what each can do in the closed loop; leave out --rate";
   }
   return null;
 }

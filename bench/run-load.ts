@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { GeneratorMessage, GoMessage, LoadPlan } from "./load-plan.ts";
-import { type LoadResult, summariseLoad } from "./load-result.ts";
 import type { LoadTally } from "./load-recorder.ts";
+import { type LoadResult, summariseLoad } from "./load-result.ts";
 
 /** Called about once a second with the totals so far. */
 export type ShowProgress = (answered: number, errors: number) => void;

@@ -1,6 +1,5 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createHttpClient } from "../protocols/client/http-client.ts";
 import { Child } from "./child.ts";
@@ -13,7 +12,7 @@ export interface StartedServer {
 }
 
 export const BENCH_MODEL = "bench";
-const READY_POLL_MS = 50;
+const PROBE_TIMEOUT_MS = 1000;
 
 /** @throws Error with the baseline's last words when it does not start */
 export async function startFastify(
@@ -48,25 +47,18 @@ export async function startSluice(
     ...["--metrics-port", String(metrics), ...intraOpArgs(intraOpThreads)],
   ]);
   const endpoints = { url: `http://127.0.0.1:${http}`, grpc: `127.0.0.1:${grpc}` };
+  const options = { apiKey: null, timeoutMs: PROBE_TIMEOUT_MS, binary: false, maxSockets: 1 };
+  const client = createHttpClient(endpoints.url, options);
+  const model = { name: BENCH_MODEL, version: null };
   try {
-    await child.whileAlive(untilReady(endpoints.url));
+    await child.until(() => client.isModelReady(model).catch(() => false));
   } catch (thrown) {
     await child.stop();
     throw thrown;
+  } finally {
+    await client.close();
   }
   return { child, endpoints };
-}
-
-async function untilReady(url: string): Promise<void> {
-  const client = createHttpClient(url, {
-    apiKey: null,
-    timeoutMs: 1000,
-    binary: false,
-    maxSockets: 1,
-  });
-  const model = { name: BENCH_MODEL, version: null };
-  while (!(await client.isModelReady(model).catch(() => false))) await setTimeout(READY_POLL_MS);
-  await client.close();
 }
 
 /** Ports that nobody listened on a moment ago; another process may still take them first. */

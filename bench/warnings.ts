@@ -1,7 +1,7 @@
 import type { Environment } from "./environment.ts";
 import type { LoadResult } from "./load-result.ts";
-import { type Comparison, allResults } from "./report.ts";
 import { MAX_SPREAD } from "./ratio.ts";
+import { allResults, type Comparison } from "./report.ts";
 
 /** A closed loop whose generator is this busy may measure the generator. */
 const BUSY_GENERATOR = 0.9;
@@ -18,7 +18,9 @@ export function collectWarnings(
   const warnings: string[] = [];
   if (environment.loadAverage > environment.cores / 2) {
     const load = environment.loadAverage.toFixed(1);
-    warnings.push(`the machine was busy before the run: load ${load} on ${environment.cores} cores`);
+    warnings.push(
+      `the machine was busy before the run: load ${load} on ${environment.cores} cores`,
+    );
   }
   for (const result of allResults({ results, comparisons })) {
     warnings.push(...explainResult(result).map((warning) => `${result.name}: ${warning}`));

@@ -307,6 +307,8 @@ export class App {
 
   #onState({ id, from, to, reason }: StateEvent): void {
     this.#metrics.transitions.inc({ to });
+    // It may be wanted again since its unload began.
+    if (to === "unloaded") this.#reconciler.nudge();
     const line = { model: id.model, version: id.version, from, to, reason };
     if (to === "failed") this.#options.log.error(line, "version failed");
     else this.#options.log.info(line, "version state");

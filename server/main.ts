@@ -34,13 +34,19 @@ const rooms: Rooms = {
     const { loadPlaces } = await import("./config/load.ts");
     const { readSecrets } = await import("./config/secrets.ts");
     const { runPublish } = await import("../pipelines/publish/command.ts");
-    return runPublish(request, loadPlaces(inputs), readSecrets(inputs.env).azure, io);
+    return runPublish(request, loadPlaces(inputs), readSecrets(inputs.env).azure, io, pause);
   },
   async rollback(model, inputs) {
     const { loadPlaces } = await import("./config/load.ts");
     const { readSecrets } = await import("./config/secrets.ts");
     const { runRollback } = await import("../pipelines/publish/command.ts");
     return runRollback(model, loadPlaces(inputs), readSecrets(inputs.env).azure, io);
+  },
+  async remove(model, inputs) {
+    const { loadPlaces } = await import("./config/load.ts");
+    const { readSecrets } = await import("./config/secrets.ts");
+    const { runRemove } = await import("../pipelines/publish/command.ts");
+    return runRemove(model, loadPlaces(inputs), readSecrets(inputs.env).azure, io);
   },
   async bench(argv) {
     const { runBench } = await import("../bench/command.ts");

@@ -21,6 +21,7 @@ import type {
 /** Answers come from a server that the caller chose; it is not bounded as requests are. */
 const ANSWER_LIMITS = { ...DEFAULT_LIMITS, maxBodyBytes: Number.MAX_SAFE_INTEGER };
 const CANCELLED = 1;
+const UNAVAILABLE = 14;
 
 const CHANNEL_OPTIONS = {
   "grpc.max_receive_message_length": -1,
@@ -140,6 +141,8 @@ function codeOf(error: ServiceError): StatusCode {
   const sent = error.metadata?.get(CODE_TRAILER)[0];
   const named = STATUS_CODES.find((code) => code === sent);
   if (named !== undefined) return named;
+  // grpc-js's own word for a broken connection; the table has it for several codes.
+  if (error.code === UNAVAILABLE) return "unavailable";
   return STATUS_CODES.find((code) => STATUS_TABLE[code].grpc === error.code) ?? "internal";
 }
 

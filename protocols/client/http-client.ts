@@ -50,7 +50,10 @@ class HttpClient implements InferenceClient, ControlClient {
   }
 
   async infer(ref: ModelRef, input: InferInput): Promise<InferResponse> {
-    const { body, jsonBytes } = encodeRestRequest(input, { binary: this.#options.binary });
+    const { body, jsonBytes } = encodeRestRequest(
+      { ...input, id: null },
+      { binary: this.#options.binary },
+    );
     const headers: Record<string, string> = {
       "content-type": jsonBytes === null ? "application/json" : "application/octet-stream",
       "content-length": String(body.byteLength),

@@ -1,15 +1,10 @@
-import {
-  type InferRequest,
-  type InferResponse,
-  NO_PARAMETERS,
-  type Parameters,
-} from "../core/infer.ts";
+import { type InferRequest, type InferResponse, NO_PARAMETERS } from "../core/infer.ts";
 import { DEFAULT_LIMITS, type Limits } from "../core/limits.ts";
-import { InferError } from "../core/status.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { cutBody, decodeResponse } from "./decode.ts";
 import { encodeRequest } from "./encode.ts";
 import type { RestWire } from "./infer-codec.ts";
+import { malformedAnswer } from "./malformed-answer.ts";
 import { padJson } from "./pad-json.ts";
 
 /** The client's half of the REST wire form: requests to bytes, answers from bytes. */
@@ -30,12 +25,17 @@ export function encodeRestRequest(
   input: RestRequestInput,
   options: { readonly binary: boolean },
 ): RestWire {
+  const request = plainRequest(input);
+  if (!options.binary) return encodeInferRequest(request, false);
+  const parameters = new Map([["binary_data_output", true]]);
+  return encodeInferRequest({ ...request, parameters }, true);
+}
+
+/** The request that a client's input stands for, without parameters. */
+export function plainRequest(input: RestRequestInput): InferRequest {
   const outputs = input.outputs?.map((name) => ({ name, parameters: NO_PARAMETERS })) ?? null;
-  const parameters: Parameters = options.binary
-    ? new Map([["binary_data_output", true]])
-    : NO_PARAMETERS;
   const { inputs, id } = input;
-  return encodeInferRequest({ id, parameters, inputs, outputs, isTyped: false }, options.binary);
+  return { id, parameters: NO_PARAMETERS, inputs, outputs, isTyped: false };
 }
 
 /** A whole request with its parameters as they stand. */
@@ -47,7 +47,7 @@ export function encodeInferRequest(request: InferRequest, isBinary: boolean): Re
 }
 
 /** A client takes answers of any size from the server that it chose. */
-const CLIENT_LIMITS: Limits = { ...DEFAULT_LIMITS, maxBodyBytes: Number.MAX_SAFE_INTEGER };
+export const CLIENT_LIMITS: Limits = { ...DEFAULT_LIMITS, maxBodyBytes: Number.MAX_SAFE_INTEGER };
 
 /**
  * @param jsonBytes the answer's Inference-Header-Content-Length, null when absent
@@ -58,7 +58,6 @@ export function decodeRestResponse(body: Uint8Array, jsonBytes: number | null): 
   try {
     return decodeResponse(cutBody(body, jsonBytes, CLIENT_LIMITS), CLIENT_LIMITS);
   } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message : String(thrown);
-    throw new InferError("internal", `the server's answer is malformed: ${why}`, { cause: thrown });
+    throw malformedAnswer(thrown);
   }
 }

@@ -6,9 +6,9 @@ import { decodeBinary } from "./binary.ts";
 import { describeJson, invalid, quote } from "./invalid.ts";
 import type { TensorHead } from "./json-cursor.ts";
 import {
+  asObject,
   assertFlag,
   assertTensorCount,
-  asObject,
   type JsonObject,
   optionalArray,
   optionalString,
@@ -78,7 +78,11 @@ export function decodeRequest(parts: BodyParts, limits: Limits): DecodedRequest 
 
 /** Tensors may be views of the body. @throws InferError */
 export function decodeResponse(parts: BodyParts, limits: Limits): InferResponse {
-  const split = splitJson(parts.json, "outputs", limits);
+  return readResponse(splitJson(parts.json, "outputs", limits), parts, limits);
+}
+
+/** The same, of a body whose JSON is split at `outputs` already. @throws InferError */
+export function readResponse(split: SplitJson, parts: BodyParts, limits: Limits): InferResponse {
   const root = asObject(split.root, "response");
   return {
     modelName: requiredString(root, "model_name", ""),

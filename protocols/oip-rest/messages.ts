@@ -1,7 +1,7 @@
 import { isDatatype } from "../core/datatype.ts";
 import type { TensorSignature } from "../core/signature.ts";
-import { InferError } from "../core/status.ts";
 import { describeJson, invalid } from "./invalid.ts";
+import { malformedAnswer } from "./malformed-answer.ts";
 import {
   asObject,
   type JsonObject,
@@ -128,7 +128,6 @@ function decodeJson<T>(bytes: Uint8Array, read: (value: unknown) => T): T {
   try {
     return read(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
   } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message : String(thrown);
-    throw new InferError("internal", `the server's answer is malformed: ${why}`, { cause: thrown });
+    throw malformedAnswer(thrown);
   }
 }

@@ -1,8 +1,8 @@
-import type { TensorData } from "../core/tensor.ts";
 import { InferError } from "../core/status.ts";
+import type { TensorData } from "../core/tensor.ts";
 import { quote } from "./invalid.ts";
-import { JsonCursor, type TensorHead } from "./json-cursor.ts";
 import { CLOSE_ARRAY, OPEN_ARRAY } from "./json-bytes.ts";
+import { JsonCursor, type TensorHead } from "./json-cursor.ts";
 import { NumberLexer } from "./number-lexer.ts";
 import {
   scanBoolRow,
@@ -34,6 +34,7 @@ export function scanData(bytes: Uint8Array, range: DataRange, head: TensorHead):
 /** The shortest text of n elements is `[1,2]`: 2n + 1 bytes; a bare scalar needs one. */
 function assertFillable(cursor: JsonCursor): void {
   const { count, shape } = cursor.head;
+  if (shape.length > 0 && cursor.peek() !== OPEN_ARRAY) throw cursor.unexpected("an array", 0);
   const leastBytes = shape.length === 0 ? 1 : 2 * count + 1;
   if (cursor.end - cursor.pos < leastBytes) throw cursor.wrongCount();
 }
@@ -88,8 +89,8 @@ const SMALL_INT_ARRAYS = {
 function scanShape(cursor: JsonCursor, scanRow: RowScanner): void {
   const { shape, count } = cursor.head;
   if (cursor.peek() !== OPEN_ARRAY) {
-    if (shape.length > 0) throw cursor.unexpected("an array", 0);
-    return scanRow(0, 1);
+    scanRow(0, 1);
+    return;
   }
   cursor.pos++;
   const first = cursor.peek();

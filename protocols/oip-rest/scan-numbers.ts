@@ -141,22 +141,32 @@ export function scanBoolRow(
   count: number,
 ): void {
   for (let i = 0; i < count; i++) {
-    cursor.separate(i, from + i);
+    const element = from + i;
+    cursor.separate(i, element);
     const first = cursor.peek();
-    if (first === 0x74 || first === 0x66) {
-      const word = first === 0x74 ? TRUE : FALSE;
-      const after = cursor.pos + word.length;
-      const isWord = cursor.buffer.toString("latin1", cursor.pos, after) === word;
-      if (!isWord || after > cursor.end) throw cursor.badElement(from + i);
-      cursor.pos = after;
-      out[from + i] = first === 0x74 ? 1 : 0;
-      continue;
+    if (first === TRUE.charCodeAt(0)) {
+      stepOverWord(cursor, TRUE, element);
+      out[element] = 1;
+    } else if (first === FALSE.charCodeAt(0)) {
+      stepOverWord(cursor, FALSE, element);
+      out[element] = 0;
+    } else {
+      lexElement(cursor, lexer, element);
+      const value = lexer.value64();
+      if (value !== 0 && value !== 1) throw outOfRange(cursor, lexer, "BOOL", element);
+      out[element] = value;
     }
-    lexElement(cursor, lexer, from + i);
-    const value = lexer.value64();
-    if (value !== 0 && value !== 1) throw outOfRange(cursor, lexer, "BOOL", from + i);
-    out[from + i] = value;
   }
+}
+
+function stepOverWord(cursor: JsonCursor, word: string, element: number): void {
+  for (let i = 1; i < word.length; i++) {
+    const at = cursor.pos + i;
+    if (at >= cursor.end || cursor.bytes[at] !== word.charCodeAt(i)) {
+      throw cursor.badElement(element);
+    }
+  }
+  cursor.pos += word.length;
 }
 
 function outOfRange(

@@ -1,5 +1,5 @@
-import type { JsonCursor } from "./json-cursor.ts";
 import { BACKSLASH, QUOTE } from "./json-bytes.ts";
+import type { JsonCursor } from "./json-cursor.ts";
 
 /**
  * Appends the strings of one row to `out`. The text is known to be valid UTF-8; strings without
@@ -39,7 +39,7 @@ function scanString(cursor: JsonCursor, element: number): string {
   }
   cursor.pos = pos + 1;
   if (!isEscaped) return buffer.toString("utf8", start + 1, pos);
-  const text = unescape(buffer.toString("utf8", start, pos + 1));
+  const text = parseString(buffer.toString("utf8", start, pos + 1));
   if (text === null) throw cursor.fail(`element ${element} is a string with a bad escape`);
   if (LONE_SURROGATE.test(text)) {
     throw cursor.fail(`element ${element} holds half a surrogate pair, which UTF-8 cannot carry`);
@@ -47,7 +47,7 @@ function scanString(cursor: JsonCursor, element: number): string {
   return text;
 }
 
-function unescape(json: string): string | null {
+function parseString(json: string): string | null {
   try {
     return String(JSON.parse(json));
   } catch {

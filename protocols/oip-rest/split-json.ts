@@ -99,39 +99,44 @@ class Splitter {
       throw invalid(`expected a JSON object, got ${describeByte(this.#bytes[this.#pos])}`);
     }
     this.#members((key) => {
-      if (key !== this.#tensorsKey) return this.#skipValue(1);
-      if (this.#isTensorsSeen) throw invalid(`'${key}' is given twice`);
-      this.#isTensorsSeen = true;
-      return this.#tensors();
+      if (key === this.#tensorsKey) this.#tensors();
+      else this.#skipValue(1);
     });
   }
 
   #tensors(): void {
-    if (this.#peek() !== OPEN_ARRAY) return this.#skipValue(1);
+    if (this.#isTensorsSeen) throw invalid(`'${this.#tensorsKey}' is given twice`);
+    this.#isTensorsSeen = true;
+    if (this.#peek() !== OPEN_ARRAY) {
+      this.#skipValue(1);
+      return;
+    }
     this.#pos++;
     if (this.#peek() === CLOSE_ARRAY) {
       this.#pos++;
       return;
     }
-    for (;;) {
+    do {
       this.#tensor();
-      if (!this.#isNext(CLOSE_ARRAY)) return;
-    }
+    } while (this.#isNext(CLOSE_ARRAY));
   }
 
   #tensor(): void {
     const index = this.ranges.length;
     this.ranges.push(null);
-    if (this.#peek() !== OPEN_OBJECT) return this.#skipValue(2);
+    if (this.#peek() !== OPEN_OBJECT) {
+      this.#skipValue(2);
+      return;
+    }
     this.#members((key) => {
-      if (key !== "data") return this.#skipValue(3);
+      this.#peek();
+      const start = this.#pos;
+      this.#skipValue(3);
+      if (key !== "data") return;
       if (this.ranges[index] !== null) {
         throw invalid(`${this.#tensorsKey}[${index}].data is given twice`);
       }
-      const start = skipSpace(this.#bytes, this.#pos, this.#end);
-      this.#skipValue(3);
       this.ranges[index] = { start, end: this.#pos };
-      return undefined;
     });
   }
 
@@ -142,14 +147,13 @@ class Splitter {
       this.#pos++;
       return;
     }
-    for (;;) {
+    do {
       if (this.#peek() !== QUOTE) throw this.#unexpected("a member name");
       const key = this.#key();
       if (this.#peek() !== COLON) throw this.#unexpected("':'");
       this.#pos++;
       value(key);
-      if (!this.#isNext(CLOSE_OBJECT)) return;
-    }
+    } while (this.#isNext(CLOSE_OBJECT));
   }
 
   /** After a value: true past a comma, false past the closing bracket. */

@@ -17,12 +17,12 @@ const ajv = new Ajv({ strict: false, allErrors: false, verbose: true });
 const isIndex = ajv.compile(IndexSchema);
 const isManifest = ajv.compile(ManifestSchema);
 
-export const EMPTY_INDEX: RepositoryIndex = {
+export const EMPTY_INDEX: RepositoryIndex = bare({
   schemaVersion: 1,
   generation: 0,
   models: {},
   removed: [],
-};
+});
 
 /** No index or manifest is larger; readers refuse to buffer more. */
 export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
@@ -40,7 +40,20 @@ export function parseIndex(bytes: Uint8Array): RepositoryIndex {
     assertModelName(INDEX_PATH, "models", name);
     assertAliases(name, model);
   }
-  return index;
+  return bare(index);
+}
+
+/** The same with look-ups by name that cannot find Object.prototype's: "toString" is a legal name. */
+function bare(index: RepositoryIndex): RepositoryIndex {
+  const entries = Object.entries(index.models).map(([name, { versions, aliases }]) => [
+    name,
+    { versions: withoutPrototype(versions), aliases: withoutPrototype(aliases) },
+  ]);
+  return { ...index, models: withoutPrototype(Object.fromEntries(entries)) };
+}
+
+function withoutPrototype<T extends object>(record: T): T {
+  return Object.assign(Object.create(null), record);
 }
 
 function assertAliases(name: string, model: RepositoryIndex["models"][string]): void {

@@ -32,17 +32,15 @@ export function createDenialCoalescer(options: {
   const { windowMs, maxBuckets, clock, emit } = options;
   const buckets = new Map<string, Bucket>();
 
-  const flushWhere = (isDue: (bucket: Bucket) => boolean): void => {
+  // The map keeps the order of insertion, so the first bucket that is not due ends the look.
+  const flushBefore = (firstMs: number): void => {
     for (const [key, bucket] of buckets) {
-      if (!isDue(bucket)) continue;
+      if (bucket.firstMs > firstMs) return;
       buckets.delete(key);
       emit(entryOf(bucket));
     }
   };
-  const flushDue = (): void => {
-    const now = clock();
-    flushWhere((bucket) => now - bucket.firstMs >= windowMs);
-  };
+  const flushDue = (): void => flushBefore(clock() - windowMs);
   return {
     add(denial) {
       const now = clock();
@@ -59,7 +57,7 @@ export function createDenialCoalescer(options: {
       }
     },
     flushDue,
-    flush: () => flushWhere(() => true),
+    flush: () => flushBefore(Number.POSITIVE_INFINITY),
   };
 }
 

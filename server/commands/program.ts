@@ -9,7 +9,7 @@ export interface PublishRequest {
   /** The model.onnx. */
   readonly file: string;
   readonly model: string;
-  /** Alias to point at the new version. */
+  /** Alias to point at the new version; null for champion. */
   readonly alias: string | null;
   readonly isBreaking: boolean;
   /** File of requests with their answers; null for none. */
@@ -21,6 +21,7 @@ export interface Rooms {
   serve(inputs: ConfigInputs): Promise<number>;
   publish(request: PublishRequest, inputs: ConfigInputs): Promise<number>;
   rollback(model: string, inputs: ConfigInputs): Promise<number>;
+  remove(model: string, inputs: ConfigInputs): Promise<number>;
   bench(argv: readonly string[]): Promise<number>;
   demo(): Promise<number>;
 }
@@ -90,20 +91,21 @@ function addPublishing(program: Command, io: Io, rooms: Rooms, run: Run): void {
       .description("put an ONNX model into the repository as its next version")
       .requiredOption("--model <name>", "the model's name"),
   )
-    .option("--alias <name>", "alias to point at the new version")
+    .option("--alias <name>", "alias to point at the new version; default: champion")
     .option("--breaking", "its signature may break clients of the version before")
     .option("--golden <file>", "requests with the answers that the trainer's runtime gave")
     .action((file: string, flags: Flags) =>
       run(() => rooms.publish(publishRequest(file, flags), inputsOf(flags, io))),
     );
-  withRepository(
-    program
-      .command("rollback")
-      .description("point champion at the version before")
-      .requiredOption("--model <name>", "the model's name"),
-  ).action((flags: Flags) =>
-    run(() => rooms.rollback(String(flags["model"]), inputsOf(flags, io))),
-  );
+  const onModel = (name: "rollback" | "remove", description: string): void => {
+    withRepository(program.command(name).description(description))
+      .requiredOption("--model <name>", "the model's name")
+      .action((flags: Flags) =>
+        run(() => rooms[name](String(flags["model"]), inputsOf(flags, io))),
+      );
+  };
+  onModel("rollback", "point champion at the version before");
+  onModel("remove", "take a model away: servers unload it");
 }
 
 function addKeys(program: Command, io: Io, run: Run): void {

@@ -9,8 +9,10 @@ import { SETTINGS } from "./settings.ts";
 export function describeConfig(loaded: LoadedConfig): string {
   const lines = SETTINGS.map((setting) => {
     const value: SettingValue = loaded.config[setting.key];
-    const shown = isSecret(setting) && value !== null ? '"***"' : JSON.stringify(value);
-    return `${setting.key}: ${shown} # ${loaded.origins.get(setting.key) ?? "default"}`;
+    const origin = loaded.origins.get(setting.key) ?? "default";
+    return isSecret(setting) && value !== null
+      ? `# ${setting.key} is set (not shown) # ${origin}`
+      : `${setting.key}: ${JSON.stringify(value)} # ${origin}`;
   });
   lines.push(`# Azure credentials: ${loaded.secrets.azure.kind} (not shown)`);
   return `${lines.join("\n")}\n`;

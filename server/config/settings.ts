@@ -86,7 +86,7 @@ const ROWS: { readonly [K in keyof Config]: Row<Config[K]> } = {
   drainDelayMs: row(integer(0, DAY_MS), 0, {
     text: "After SIGTERM: keep serving, not ready, for this long, so that balancers look away.",
   }),
-  exitTimeoutSecs: row({ kind: "number", min: 0, max: 86_400 }, 30, {
+  exitTimeoutSecs: row({ kind: "number", min: 0.1, max: 86_400 }, 30, {
     text: "Then wait at most this long for what is in flight.",
   }),
 };

@@ -25,6 +25,7 @@ export function watchRedis(
   const redis = new Redis(url, {
     lazyConnect: true,
     enableReadyCheck: false,
+    autoResubscribe: false,
     maxRetriesPerRequest: null,
     connectTimeout: 5_000,
     retryStrategy: (times) => Math.min(100 * 2 ** Math.min(times, 10), MAX_RETRY_MS),

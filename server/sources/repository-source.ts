@@ -56,6 +56,7 @@ export class RepositorySource implements Source {
   }
 
   async poll(signal: AbortSignal): Promise<WantedSet | null> {
+    signal.throwIfAborted();
     const { reader, log } = this.#parts;
     let snapshot: Awaited<ReturnType<RepositoryReader["readIfChanged"]>>;
     try {

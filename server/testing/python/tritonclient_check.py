@@ -157,7 +157,8 @@ def check_model_metadata(p, models):
 def check_infer(p, models):
     for datatype, model in models.items():
         sent = values_of(datatype)
-        for send_binary, receive_binary in p.encodings:
+        # Half floats have no agreed JSON form (Triton refuses them too).
+        for send_binary, receive_binary in [(True, True)] if datatype == "FP16" else p.encodings:
             how = f"{datatype} sent {word(send_binary)}, received {word(receive_binary)}"
             inputs = [p.input(datatype, sent, send_binary)]
             result = p.infer(model, inputs, [p.output(receive_binary)], request_id="r-1")

@@ -114,7 +114,7 @@ class GrpcListener implements Listener {
 
   /** Every connection gets a GOAWAY: its clients go elsewhere with new calls. */
   stopAccepting(): void {
-    this.#beginShutdown();
+    void this.#beginShutdown();
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -14,13 +14,19 @@ export interface Answer {
 const encoder = new TextEncoder();
 const JSON_TYPE = "application/json";
 
-export function jsonAnswer(status: number, value: unknown, requestId: string): Answer {
-  return {
-    status,
-    headers: ["content-type", JSON_TYPE, "x-request-id", requestId],
-    parts: [encoder.encode(JSON.stringify(value))],
-    after: "keep-alive",
-  };
+/** @param json encoded */
+export function jsonAnswer(status: number, json: Uint8Array, requestId: string): Answer {
+  const headers = ["content-type", JSON_TYPE, "x-request-id", requestId];
+  return { status, headers, parts: [json], after: "keep-alive" };
+}
+
+/** Health (inference_rest.md): 200 when `isTrue`, else 503; `body` says so in words. */
+export function healthAnswer(
+  isTrue: boolean,
+  body: Readonly<Record<string, string | boolean>>,
+  requestId: string,
+): Answer {
+  return jsonAnswer(isTrue ? 200 : 503, encoder.encode(JSON.stringify(body)), requestId);
 }
 
 export function emptyAnswer(requestId: string): Answer {

@@ -1,6 +1,11 @@
 import type { ModelRef } from "../../../protocols/core/infer.ts";
 import { InferError, toInferError } from "../../../protocols/core/status.ts";
 import { oipRestCodec } from "../../../protocols/oip-rest/infer-codec.ts";
+import {
+  encodeModelMetadata,
+  encodeRepositoryIndex,
+  encodeServerMetadata,
+} from "../../../protocols/oip-rest/messages.ts";
 import type { Principal } from "../../access/principal.ts";
 import {
   isModelReady,
@@ -8,11 +13,11 @@ import {
   repositoryIndex,
   SERVER_METADATA,
 } from "../../request/queries.ts";
-import { draining } from "./draining.ts";
 import type { ServingContext } from "../serving-context.ts";
-import { type Answer, emptyAnswer, errorAnswer, jsonAnswer } from "./answer.ts";
+import { type Answer, emptyAnswer, errorAnswer, healthAnswer, jsonAnswer } from "./answer.ts";
 import { BodyBuffer } from "./body-buffer.ts";
 import { checkSteerBody, decodeIndexBody, MAX_CONTROL_BODY_BYTES } from "./control-body.ts";
+import { draining } from "./draining.ts";
 import { assertAllowedHost } from "./host-rule.ts";
 import type { AfterAnswer, HttpExchange } from "./http-exchange.ts";
 import type { HttpOptions } from "./http-options.ts";
@@ -29,12 +34,6 @@ interface Admitted {
   readonly principal: Principal | null;
   /** null: chunked. */
   readonly bodyBytes: number | null;
-}
-
-/** The server's own readiness has no name. */
-interface ReadyBody {
-  readonly name?: string;
-  readonly ready: boolean;
 }
 
 /**
@@ -165,21 +164,25 @@ export class HttpHandler {
     const { route: found } = admitted;
     switch (found.kind) {
       case "live":
-        return jsonAnswer(200, { live: true }, requestId);
-      case "ready":
-        return readyAnswer({ ready: this.#context.isReady() }, requestId);
+        return healthAnswer(true, { live: true }, requestId);
+      case "ready": {
+        const ready = this.#context.isReady();
+        return healthAnswer(ready, { ready }, requestId);
+      }
       case "server-metadata":
-        return jsonAnswer(200, SERVER_METADATA, requestId);
-      case "model-metadata":
-        return jsonAnswer(200, modelMetadata(pipeline.serving, found.ref), requestId);
-      case "model-ready":
-        return readyAnswer(
-          { name: found.ref.name, ready: isModelReady(pipeline.serving, found.ref) },
-          requestId,
-        );
+        return jsonAnswer(200, encodeServerMetadata(SERVER_METADATA), requestId);
+      case "model-metadata": {
+        const metadata = modelMetadata(pipeline.serving, found.ref);
+        return jsonAnswer(200, encodeModelMetadata(metadata), requestId);
+      }
+      case "model-ready": {
+        const ready = isModelReady(pipeline.serving, found.ref);
+        return healthAnswer(ready, { name: found.ref.name, ready }, requestId);
+      }
       case "index": {
         const { readyOnly } = decodeIndexBody(await this.#readControlBody(exchange, admitted));
-        return jsonAnswer(200, repositoryIndex(pipeline.serving, readyOnly), requestId);
+        const entries = repositoryIndex(pipeline.serving, readyOnly);
+        return jsonAnswer(200, encodeRepositoryIndex(entries), requestId);
       }
       case "load":
       case "unload":
@@ -221,10 +224,6 @@ export class HttpHandler {
     const after = isLast ? "close" : answer.after;
     return exchange.respond(answer.status, answer.headers, answer.parts, after);
   }
-}
-
-function readyAnswer(body: ReadyBody, requestId: string): Answer {
-  return jsonAnswer(body.ready ? 200 : 503, body, requestId);
 }
 
 /** Unread bodies of ordinary size are thrown away and the connection lives on: refusals are cheap. */

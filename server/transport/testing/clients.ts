@@ -24,7 +24,8 @@ export interface Ask {
 export function ask(port: number, path: string, options: Ask = {}): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const method = options.method ?? (options.body === undefined ? "GET" : "POST");
-    const headers = { ...options.headers };
+    const length = { "content-length": String(Buffer.byteLength(options.body ?? "")) };
+    const headers = { ...(options.body === undefined ? {} : length), ...options.headers };
     const target = { port, host: "127.0.0.1", path, method, headers, agent: false } as const;
     const req = request(target, (res) => {
       const chunks: Buffer[] = [];
@@ -100,6 +101,10 @@ export class RawClient {
       () => this.isClosed || (split().length >= count && split().every(isWhole)),
     );
     return this.text === "" ? [] : split();
+  }
+
+  async waitClosed(): Promise<void> {
+    await until("the server to close", () => this.isClosed);
   }
 
   destroy(): void {

@@ -1,10 +1,10 @@
-import { InferError } from "../../../protocols/core/status.ts";
 import type { TensorSignature } from "../../../protocols/core/signature.ts";
+import { InferError } from "../../../protocols/core/status.ts";
 import type { Tensor } from "../../../protocols/core/tensor.ts";
 import { createDeferred, type Deferred } from "../../lib/deferred.ts";
 import { LeaseCounter } from "../../models/lease.ts";
 import type { Job, JobResult, Servable } from "../../models/servable.ts";
-import { type ServingModel, ServingMap, type VersionStatus } from "../../models/serving-map.ts";
+import { ServingMap, type ServingModel, type VersionStatus } from "../../models/serving-map.ts";
 
 const INPUT: TensorSignature = { name: "x", datatype: "FP32", shape: [-1] };
 const OUTPUT: TensorSignature = { name: "y", datatype: "FP32", shape: [-1] };
@@ -42,12 +42,12 @@ export interface FakeModels {
   leases(): number;
 }
 
-type Compute = (x: Float32Array) => Float32Array | Promise<Float32Array>;
+type Compute = (x: Float32Array, job: Job) => Float32Array | Promise<Float32Array>;
 
 /**
  * double (versions 1 and 2, champion 2, previous 1): y = 2x · echo: y = x · slow: y = x once the gate
  * opens · failing: throws what no client may see · refusing: an InferError of the engine · huge: x[0]
- * zeros · unready: known, no version serves.
+ * zeros · deadline: milliseconds left · unready: known, no version serves.
  */
 export function createFakeModels(): FakeModels {
   const gate = new Gate();
@@ -69,7 +69,9 @@ export function createFakeModels(): FakeModels {
         ["previous", versions[0] ?? 0],
       ]),
       versions: new Map(served),
-      statuses: versions.map((version): VersionStatus => ({ version, state: "ready", reason: null })),
+      statuses: versions.map(
+        (version): VersionStatus => ({ version, state: "ready", reason: null }),
+      ),
     };
   };
   const unready: ServingModel = {
@@ -92,6 +94,7 @@ export function createFakeModels(): FakeModels {
       throw new InferError("unavailable", "the engine ended", { retryAfterMs: 2500 });
     }),
     model("huge", (x) => new Float32Array(x[0] ?? 0)),
+    model("deadline", (_x, job) => new Float32Array([(job.deadlineEpochMs ?? 0) - Date.now()])),
     unready,
   ];
   const map = new ServingMap(1, new Map(models.map((entry) => [entry.name, entry])));
@@ -110,7 +113,7 @@ function fakeServable(name: string, version: number, compute: Compute): Servable
       slot: 1,
     },
     async run(job: Job): Promise<JobResult> {
-      const y = await compute(job.inputs[0]?.data as Float32Array);
+      const y = await compute(job.inputs[0]?.data as Float32Array, job);
       const tensor: Tensor = { name: "y", datatype: "FP32", shape: [y.length], data: y };
       return { outputs: [tensor], queueMs: 0, computeMs: 0, batchRows: 1 };
     },

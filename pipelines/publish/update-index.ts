@@ -1,0 +1,54 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  EMPTY_INDEX,
+  MAX_DOCUMENT_BYTES,
+  parseIndex,
+  serializeDocument,
+} from "../../protocols/repository/documents.ts";
+import { INDEX_PATH } from "../../protocols/repository/layout.ts";
+import type { RepositoryIndex } from "../../protocols/repository/schemas.ts";
+import { type RepositoryStore, StoreError } from "./repository-store.ts";
+
+const MAX_ATTEMPTS = 100;
+const FIRST_WAIT_MS = 10;
+const MAX_WAIT_MS = 1_000;
+
+/** @throws DocumentError, StoreError. */
+export async function readIndex(store: RepositoryStore): Promise<RepositoryIndex> {
+  return (await readStored(store)).index;
+}
+
+/**
+ * Changes index.json by compare-and-swap, trying again while others are first. `change` is called
+ * with each reading and gives the next models and removed, or null when nothing is left to do; it
+ * may reject to give up. Returns the index as it then stands.
+ */
+export async function updateIndex(
+  store: RepositoryStore,
+  change: (index: RepositoryIndex) => Promise<Pick<RepositoryIndex, "models" | "removed"> | null>,
+): Promise<RepositoryIndex> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    const { index, etag } = await readStored(store);
+    const changed = await change(index);
+    if (changed === null) return index;
+    const next: RepositoryIndex = {
+      schemaVersion: 1,
+      generation: index.generation + 1,
+      models: changed.models,
+      removed: changed.removed,
+    };
+    const bytes = serializeDocument(next);
+    // Never write what servers would refuse to read.
+    parseIndex(bytes);
+    if (await store.replace(INDEX_PATH, bytes, etag)) return next;
+    const longest = Math.min(FIRST_WAIT_MS * 2 ** Math.min(attempt, 10), MAX_WAIT_MS);
+    await delay(Math.random() * longest);
+  }
+  throw new StoreError(INDEX_PATH, `others changed it first, ${MAX_ATTEMPTS} times in a row`);
+}
+
+async function readStored(store: RepositoryStore) {
+  const stored = await store.read(INDEX_PATH, MAX_DOCUMENT_BYTES);
+  if (stored === null) return { index: EMPTY_INDEX, etag: null };
+  return { index: parseIndex(stored.bytes), etag: stored.etag };
+}

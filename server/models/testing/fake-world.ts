@@ -1,0 +1,161 @@
+import { createDeferred } from "../../lib/deferred.ts";
+import type { Gate } from "../../lib/gate.ts";
+import type { Signature } from "../../../protocols/core/signature.ts";
+import type { LoadedVersion, Loader, LoadOptions, Vetter } from "../loader.ts";
+import { Manager, type Publication, type Publisher } from "../manager.ts";
+import type { Source, WantedModel, WantedSet } from "../source.ts";
+import { StateBus, type StateEvent } from "../state-bus.ts";
+import { VersionBringer } from "../version-bringer.ts";
+import type { LoadedServable } from "../version-record.ts";
+
+/** A manager among fakes that a test steps by hand; no clocks, disks, threads. */
+export class FakeWorld {
+  readonly bus = new StateBus();
+  readonly events: string[] = [];
+  readonly manager: Manager<string>;
+  readonly publications: Publication<string>[] = [];
+  readonly loadedKeys = new Set<string>();
+  /** Versions ("m/1") whose fetch, vet or load fails, and why. */
+  readonly fetchFailures = new Map<string, Error>();
+  readonly vetFailures = new Map<string, Error>();
+  readonly loadFailures = new Map<string, Error>();
+  readonly signatures = new Map<string, Signature>();
+  /** A load of this version waits at its gate. */
+  readonly loadGates = new Map<string, { readonly entered: Gate; readonly proceed: Gate }>();
+  /** Servables that threads still hold ("m/1"). */
+  readonly leased = new Set<string>();
+  readonly #releaseWaiters: (() => void)[] = [];
+  nowMs = 0;
+  #slots = 0;
+
+  constructor(explicit: Set<string> | null = null) {
+    this.bus.subscribe((event) => this.events.push(tellEvent(event)));
+    this.manager = new Manager<string>({
+      bringer: new VersionBringer<string>({
+        source: this.#source(),
+        vetter: this.#vetter(),
+        loader: this.#loader(),
+        slots: { take: () => ++this.#slots, free: () => undefined },
+        nowMs: () => this.nowMs,
+        maxQueue: 10,
+        maxBatchRows: 8,
+        pause: () => Promise.resolve(),
+      }),
+      publisher: this.#publisher(),
+      bus: this.bus,
+      nowMs: () => this.nowMs,
+      explicit,
+    });
+  }
+
+  /** Steps the manager until it has nothing to do; an unload that ends is looked at once more. */
+  async settle(): Promise<void> {
+    let isBusy = true;
+    while (isBusy) {
+      const before = this.events.length;
+      const didStep = await this.manager.reconcileOnce(new AbortController().signal);
+      await new Promise(setImmediate);
+      isBusy = didStep || this.events.length > before;
+    }
+  }
+
+  /** What the last publication serves: "m: champion=1, v1 v2". */
+  serving(): string[] {
+    const last = this.publications.at(-1);
+    return (last?.models ?? []).map((model) => {
+      const aliases = [...model.aliases].map(([alias, version]) => `${alias}=${version}`);
+      return `${model.name}: ${aliases.join(" ") || "-"}; ${[...model.versions.keys()].map((v) => `v${v}`).join(" ") || "-"}`;
+    });
+  }
+
+  release(id: string): void {
+    this.leased.delete(id);
+    for (const wake of this.#releaseWaiters.splice(0)) wake();
+  }
+
+  #source(): Source {
+    return {
+      description: "fake",
+      poll: () => Promise.resolve(null),
+      lastKnown: () => Promise.resolve(null),
+      fetch: async (model, version, manifestSha256) => {
+        const failure = this.fetchFailures.get(`${model}/${version}`);
+        if (failure !== undefined) throw failure;
+        return { directory: `${model}/${version}`, manifestSha256 };
+      },
+      watch: () => () => undefined,
+    };
+  }
+
+  #vetter(): Vetter {
+    return {
+      vet: async ({ directory }) => {
+        const failure = this.vetFailures.get(directory);
+        if (failure !== undefined) throw failure;
+        return {
+          signature: this.signatures.get(directory) ?? { inputs: [], outputs: [] },
+          isBatchable: false,
+          sampleMs: 1,
+          goldenCount: 0,
+          peakRssBytes: 0,
+        };
+      },
+    };
+  }
+
+  #loader(): Loader<string> {
+    return { name: "fake", load: (options) => this.#load(options) };
+  }
+
+  async #load({ key, id }: LoadOptions): Promise<LoadedVersion<string>> {
+    const name = `${id.model}/${id.version}`;
+    const gates = this.loadGates.get(name);
+    gates?.entered.open();
+    await gates?.proceed.passed;
+    const failure = this.loadFailures.get(name);
+    if (failure !== undefined) throw failure;
+    this.loadedKeys.add(key);
+    return {
+      connect: () => ({ channel: key, transferList: [] }),
+      unload: async () => {
+        this.loadedKeys.delete(key);
+      },
+    };
+  }
+
+  #publisher(): Publisher<string> {
+    return {
+      publish: async (publication) => {
+        this.publications.push(publication);
+      },
+      whenReleased: async ({ info }: LoadedServable<string>) => {
+        while (this.leased.has(`${info.id.model}/${info.id.version}`)) {
+          const woken = createDeferred<void>();
+          this.#releaseWaiters.push(() => woken.resolve());
+          await woken.promise;
+        }
+      },
+    };
+  }
+}
+
+function tellEvent({ id, to, reason }: StateEvent): string {
+  return `${id.model}/${id.version} ${to}${reason === null ? "" : `: ${reason}`}`;
+}
+
+/** A reading of the repository: `wanted(1, {m: {champion: 2, previous: 1}})`. */
+export function wanted(
+  generation: number,
+  models: Readonly<Record<string, Readonly<Record<string, number>>>>,
+  removed: readonly string[] = [],
+): WantedSet {
+  const all = Object.entries(models).map(([name, aliases]): [string, WantedModel] => [
+    name,
+    {
+      name,
+      versions: new Map(Object.values(aliases).map((v) => [v, `sha-${name}-${v}`])),
+      aliases: new Map(Object.entries(aliases)),
+    },
+  ]);
+  return { generation, models: new Map(all), removed: new Set(removed) };
+}

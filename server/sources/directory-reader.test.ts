@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { createDeferred } from "../lib/deferred.ts";
+import { DirectoryReader } from "./directory-reader.ts";
+
+const quiet = { info: () => undefined, warn: () => undefined };
+
+describe("DirectoryReader", () => {
+  let base: string;
+  let root: string;
+  let reader: DirectoryReader;
+
+  beforeEach(async () => {
+    base = await mkdtemp(join(tmpdir(), "sluice-reader-"));
+    root = join(base, "repository");
+    await mkdir(root);
+    await writeFile(join(base, "secret"), "secret");
+    await writeFile(join(root, "plain"), "plain");
+    reader = new DirectoryReader(root, quiet);
+  });
+  afterEach(() => rm(base, { recursive: true, force: true }));
+
+  const read = (path: string) => reader.readRange(path, 0, 100, null);
+
+  it("follows links that stay inside, also in a root that is a link", async () => {
+    await symlink("plain", join(root, "link"));
+    await symlink(root, join(base, "alias"));
+    reader = new DirectoryReader(join(base, "alias"), quiet);
+    assert.equal(Buffer.from((await read("link")).bytes).toString(), "plain");
+  });
+
+  it("refuses links that lead out, by file or by folder", async () => {
+    await symlink(join(base, "secret"), join(root, "file"));
+    await symlink("..", join(root, "folder"));
+    await assert.rejects(read("file"), /file: is a link that leads out of the repository/);
+    await assert.rejects(read("folder/secret"), /leads out of the repository/);
+    await assert.rejects(reader.readIfChanged("file", null, 100), /leads out/);
+  });
+
+  it("does not take a sibling whose name begins like the root for its inside", async () => {
+    await mkdir(`${root}-other`);
+    await writeFile(join(`${root}-other`, "x"), "x");
+    await symlink(join(`${root}-other`, "x"), join(root, "link"));
+    await assert.rejects(read("link"), /leads out/);
+  });
+
+  it("refuses what is no regular file without waiting for it", async () => {
+    await mkdir(join(root, "folder"));
+    execFileSync("mkfifo", [join(root, "fifo")]);
+    await assert.rejects(read("folder"), /folder: (is not a regular file|EISDIR)/);
+    await assert.rejects(read("fifo"), /fifo: is not a regular file/);
+  });
+
+  it("refuses a document over the limit", async () => {
+    await assert.rejects(reader.readIfChanged("plain", null, 4), /plain: has 5 bytes, more than 4/);
+  });
+
+  it("tells that a file was replaced between two ranges", async () => {
+    const { etag } = await reader.readRange("plain", 0, 2, null);
+    await writeFile(join(root, "next"), "other");
+    await rename(join(root, "next"), join(root, "plain"));
+    await assert.rejects(reader.readRange("plain", 2, 2, etag), { kind: "changed" });
+  });
+
+  it("wakes when the index is replaced; stopping twice is harmless", async () => {
+    const woken = createDeferred<void>();
+    const stop = reader.watch(() => woken.resolve());
+    await writeFile(join(root, "index.json.tmp"), "{}");
+    await rename(join(root, "index.json.tmp"), join(root, "index.json"));
+    await woken.promise;
+    stop();
+    stop();
+  });
+
+  it("cannot watch a folder that is not there, and says so without failing", () => {
+    const lines: string[] = [];
+    const log = { info: (_: object, line: string) => lines.push(line), warn: () => undefined };
+    const stop = new DirectoryReader(join(base, "nowhere"), log).watch(() => undefined);
+    stop();
+    assert.deepEqual(lines, ["the repository folder cannot be watched; polling alone will do"]);
+  });
+});
