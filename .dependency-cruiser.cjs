@@ -11,23 +11,37 @@ module.exports = {
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     ban("protocols-import-nobody", "^protocols/", "^(server|native|pipelines|bench)/"),
     ban("native-imports-nobody", "^native/", "^(server|protocols|pipelines|bench)/"),
-    ban("codecs-share-core-only", "^protocols/(oip-rest|oip-grpc|repository|admin)/", "^protocols/", [
-      "^protocols/core/",
-      "^protocols/$1/",
-    ]),
-    ban("stream-speaks-oip-rest", "^protocols/stream/", "^protocols/(client|oip-grpc|repository|admin)/"),
+    ban(
+      "codecs-share-core-only",
+      "^protocols/(oip-rest|oip-grpc|repository|admin)/",
+      "^protocols/",
+      ["^protocols/core/", "^protocols/$1/"],
+    ),
+    ban(
+      "stream-speaks-oip-rest",
+      "^protocols/stream/",
+      "^protocols/(client|oip-grpc|repository|admin)/",
+    ),
     ban("core-is-the-bottom", "^protocols/core/", "^protocols/", ["^protocols/core/"]),
     ban("lib-knows-no-domain", "^server/lib/", "^(server|protocols|native)/", ["^server/lib/"]),
     ban("models-is-the-core", "^server/models/", "^server/", ["^server/(models|lib)/"]),
     ban("plugins-see-interfaces", "^server/(sources|engine)/", "^server/models/", [
       "^server/models/(source|loader|servable)\\.ts$",
     ]),
-    ban("plugins-stay-apart", "^server/(sources|engine)/", "^server/", ["^server/($1|models|lib)/"]),
-    ban("request-is-below-transport", "^server/request/", "^server/", ["^server/(request|models|access|lib)/"]),
+    ban("plugins-stay-apart", "^server/(sources|engine)/", "^server/", [
+      "^server/($1|models|lib)/",
+    ]),
+    ban("request-is-below-transport", "^server/request/", "^server/", [
+      "^server/(request|models|access|lib)/",
+    ]),
     ban("request-sees-leases", "^server/request/", "^server/models/", [
       "^server/models/(lease|serving-map|servable|lifecycle)\\.ts$",
     ]),
-    ban("transport-reaches-models-through-request", "^server/transport/", "^server/(models|sources|engine|threads|config)/"),
+    ban(
+      "transport-reaches-models-through-request",
+      "^server/transport/",
+      "^server/(models|sources|engine|threads|config)/",
+    ),
     ban("access-knows-no-transport", "^server/access/", "^server/", ["^server/(access|lib)/"]),
     ban("sidecars-speak-the-wire", "^(pipelines|bench)/", "^(server|native)/"),
     // main.ts is the process edge: it hands `sluice publish` and `sluice bench` to their rooms.
@@ -50,7 +64,12 @@ module.exports = {
   options: {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "require", "node", "default", "types"],
+    },
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "^(dist|node_modules)/" },
+    // node_modules is kept as a leaf: the seam rules look at it.
+    exclude: { path: "^dist/" },
   },
 };

@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Contender, directContender, serverContender } from "./contender.ts";
@@ -19,6 +20,10 @@ const MODEL = { name: BENCH_MODEL, version: null } as const;
 export async function compare(options: BenchOptions, io: BenchIo): Promise<Comparison[]> {
   const folder = await mkdtemp(join(tmpdir(), "sluice-bench-"));
   const servers: StartedServer[] = [];
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", removeFolder);
+  process.once("SIGINT", exitOnSignal);
+  process.once("SIGTERM", exitOnSignal);
   try {
     const modelFile = await placeModel(options.modelFile ?? "", folder);
     const sluice = await startSluice(modelFile, folder, options.intraOpThreads);
@@ -34,8 +39,16 @@ export async function compare(options: BenchOptions, io: BenchIo): Promise<Compa
     return comparisons;
   } finally {
     await Promise.all(servers.map((server) => server.child.stop()));
-    await rm(folder, { recursive: true, force: true });
+    removeFolder();
+    process.off("exit", removeFolder);
+    process.off("SIGINT", exitOnSignal);
+    process.off("SIGTERM", exitOnSignal);
   }
+}
+
+/** Left to its default a signal ends the process without `exit`, and the servers would stay. */
+function exitOnSignal(signal: "SIGINT" | "SIGTERM"): void {
+  process.exit(signal === "SIGINT" ? 130 : 143);
 }
 
 async function placeModel(modelFile: string, folder: string): Promise<string> {

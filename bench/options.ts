@@ -161,7 +161,11 @@ function addLoadOptions(command: Command): Command {
     .option("--grpc <target>", "server's gRPC address, host:port")
     .option("--model <name>", "model to ask")
     .option("--version <version>", "its version or alias (default: the server's choice)")
-    .option("--protocol <list>", `of ${PROTOCOLS.join(",")}`, parseProtocols, ["http-json"])
+    .addOption(
+      new Option("--protocol <list>", `of ${PROTOCOLS.join(",")}`)
+        .argParser(parseProtocols)
+        .default(["http-json"], "http-json"),
+    )
     .option("--connections <n>", "connections", positiveInteger, 8)
     .option("--rate <n>", "requests per second, all connections together", positive)
     .option("--duration-secs <s>", "measured time of each run", positive, 10)
@@ -169,7 +173,11 @@ function addLoadOptions(command: Command): Command {
     .option("--timeout-secs <s>", "longest wait for one answer", positive, 30)
     .option("--generator-threads <n>", "threads that make the load", positiveInteger, 1)
     .option("--input <file>", "JSON file: one inference request, or an array of them")
-    .option("--shape <input=dims>", "x=1,4; repeatable; for open dimensions", addShape, new Map())
+    .addOption(
+      new Option("--shape <input=dims>", "x=1,4; repeatable; for open dimensions")
+        .argParser(addShape)
+        .default(new Map(), "1 each"),
+    )
     .option("--no-verify", "do not compare answers to the same input (models random by design)")
     .option("--api-key <key>", "sent as authorization: Bearer")
     .option("--json <file>", "write the result as JSON")

@@ -22,8 +22,13 @@ export async function startFastify(
   const script = compiled("./baseline/fastify-server.js");
   const args = ["--model-file", modelFile, "--port", "0", ...intraOpArgs(intraOpThreads)];
   const child = new Child("the fastify baseline", script, args);
-  const { port } = JSON.parse(await child.firstLine()) as { port: number };
-  return { child, endpoints: { url: `http://127.0.0.1:${port}`, grpc: null } };
+  try {
+    const { port } = JSON.parse(await child.firstLine()) as { port: number };
+    return { child, endpoints: { url: `http://127.0.0.1:${port}`, grpc: null } };
+  } catch (thrown) {
+    await child.stop();
+    throw thrown;
+  }
 }
 
 /**

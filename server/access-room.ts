@@ -7,6 +7,7 @@ import { readKeyFile } from "./access/key-file.ts";
 import type { Denial } from "./access/key-gatekeeper.ts";
 import type { KeyRecord } from "./access/key-record.ts";
 import type { Config } from "./config/config.ts";
+import { isLoopback } from "./config/cross-checks.ts";
 import type { Logger } from "./observe/log.ts";
 import type { AccessMode } from "./threads/messages.ts";
 
@@ -39,11 +40,7 @@ export async function openAccessRoom(config: Config, log: Logger): Promise<Acces
   timer.unref();
   let stopWatching: () => void = () => undefined;
   return {
-    // Without keys only this machine can connect (or --insecure says so): anyone may do anything.
-    mode:
-      keysFile === null
-        ? { kind: "open", role: "admin" }
-        : { kind: "keys", records: readKeyFile(keysFile) },
+    mode: keysFile === null ? openMode(config) : { kind: "keys", records: readKeyFile(keysFile) },
     record,
     recordDenial: (denial) => denials.add(denial),
     watchKeys: (onKeys) => {
@@ -51,6 +48,11 @@ export async function openAccessRoom(config: Config, log: Logger): Promise<Acces
     },
     close: () => closeAll(audit, denials, timer, stopWatching),
   };
+}
+
+/** Without keys, only who sits at this machine may steer; a wider network (--insecure) may infer. */
+function openMode(config: Config): AccessMode {
+  return { kind: "open", role: isLoopback(config.host) ? "admin" : "infer" };
 }
 
 async function closeAll(

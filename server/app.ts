@@ -8,6 +8,7 @@ import type { Secrets } from "./config/secrets.ts";
 import type { EngineChannel } from "./engine/connect.ts";
 import { createPortableEngine } from "./engine/portable-engine.ts";
 import { createProcessVetter } from "./engine/process-vetter.ts";
+import { probePort } from "./lib/probe-port.ts";
 import { Manager } from "./models/manager.ts";
 import { type PollOutcome, Reconciler } from "./models/reconciler.ts";
 import type { Source } from "./models/source.ts";
@@ -186,12 +187,11 @@ export class App {
 
   async #startHttpThreads(): Promise<{ port: number }> {
     const { config } = this.#options;
-    // The first thread settles a free port; the others join it on the same one.
-    const first = await this.#threads.start(this.#birth("http", 0, config.httpPort));
-    for (let i = 1; i < this.#httpThreads; i++) {
-      await this.#threads.start(this.#birth("http", i, first.port));
+    const port = await probePort(config.host, config.httpPort);
+    for (let i = 0; i < this.#httpThreads; i++) {
+      await this.#threads.start(this.#birth("http", i, port));
     }
-    return first;
+    return { port };
   }
 
   #birth(role: ThreadBirth["role"], index: number, port: number): ThreadBirth {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +10,7 @@ import { readKeyFile } from "./access/key-file.ts";
 import { createKeyGatekeeper } from "./access/key-gatekeeper.ts";
 import { startRedis } from "./testing/redis.ts";
 import { needs } from "./testing/skip.ts";
+import { scaleModel } from "./testing/tiny-models.ts";
 
 const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
 
@@ -199,6 +201,41 @@ describe("sluice keys and sluice audit", () => {
     }
     const absent = await sluice(cwd, ["audit", "verify", "--file", "absent"]);
     assert.equal(absent.code, 1);
+  });
+});
+
+describe("sluice publish, rollback and remove", () => {
+  it("work on the repository that serve of the same home would read", async () => {
+    const cwd = makeFolder();
+    writeFileSync(join(cwd, "double.onnx"), scaleModel(2));
+    writeFileSync(join(cwd, "triple.onnx"), scaleModel(3));
+    const cases: [string[], RegExp][] = [
+      [["publish", "double.onnx", "--model", "m"], /^published m version 1 \(champion\)/],
+      [["publish", "triple.onnx", "--model", "m"], /^published m version 2 \(champion, was 1\)/],
+      [["rollback", "--model", "m"], /^rolled back m to version 1/],
+      [["remove", "--model", "m"], /^removed m, generation 4\n$/],
+    ];
+    for (const [args, stdout] of cases) {
+      const ended = await sluice(cwd, args);
+      assert.equal(ended.code, 0, ended.stderr);
+      assert.match(ended.stdout, stdout);
+    }
+    const index = JSON.parse(readFileSync(join(cwd, ".sluice", "models", "index.json"), "utf8"));
+    assert.deepEqual(index.removed, ["m"]);
+    const absent = await sluice(cwd, ["publish", "absent.onnx", "--model", "m"]);
+    assert.equal(absent.code, 1);
+    assert.match(absent.stderr, /^sluice: absent\.onnx: cannot be read[^\n]*\n$/);
+  });
+
+  it("stop at the point that a kill test names", async () => {
+    const cwd = makeFolder();
+    writeFileSync(join(cwd, "m.onnx"), scaleModel(2));
+    const args = [MAIN, "publish", "m.onnx", "--model", "m"];
+    const child = spawn(process.execPath, args, { cwd, env: { SLUICE_TEST_PAUSE: "claimed" } });
+    const [text] = (await once(child.stderr, "data")) as [Buffer];
+    assert.equal(text.toString(), "paused at claimed\n");
+    child.kill("SIGKILL");
+    await once(child, "exit");
   });
 });
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { App } from "./app.ts";
 import type { Config } from "./config/config.ts";
+import { isLoopback } from "./config/cross-checks.ts";
 import type { Secrets } from "./config/secrets.ts";
 import { createLogger, type Logger } from "./observe/log.ts";
 
@@ -84,10 +85,17 @@ function announce(
     `${[
       `repository ${app.sourceDescription}`,
       `transport  ${transport}, ${threads} HTTP thread${threads === 1 ? "" : "s"}`,
-      `access     ${config.keysFile === null ? "open (no keys; this machine only)" : "API keys"}`,
+      `access     ${tellAccess(config)}`,
       `listening  http=http://${host}:${httpPort} grpc=${host}:${grpcPort} metrics=http://${host}:${metricsPort}/metrics`,
     ].join("\n")}\n`,
   );
+}
+
+function tellAccess(config: Config): string {
+  if (config.keysFile !== null) return "API keys";
+  return isLoopback(config.host)
+    ? "open (no keys; this machine only)"
+    : "open to the network (--insecure)";
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {

@@ -82,6 +82,18 @@ describe("hostile messages", () => {
     );
   });
 
+  test("a field that runs past the end of its message is refused", () => {
+    const text = "past its message's end";
+    const contentsTooLong = Uint8Array.of(0x2a, 2, 0x2a, 4, 0x1a, 2, 1, 2);
+    const nameTooLong = Uint8Array.of(0x2a, 3, 0x0a, 4, 97, 0x1a, 2, 97, 97);
+    for (const wire of [contentsTooLong, nameTooLong])
+      assertRefused(wire, "invalid-argument", text);
+    const packedTooLong = handMade({
+      inputs: [{ datatype: "INT32", shape: [1], contents: (w) => void w.uint32(0x12).uint32(9) }],
+    });
+    assertRefused(packedTooLong, "invalid-argument", "a field ends at byte");
+  });
+
   test("unknown fields, groups and foreign wire types are skipped", () => {
     const group = Uint8Array.of(0xa3, 0x06, 0x08, 1, 0xa4, 0x06);
     const foreign = Uint8Array.of(0x08, 5);

@@ -59,6 +59,9 @@ describe("oip-rest: JSON data", () => {
     assert.deepEqual(dataOf(oneInput("BYTES", "[]", '"a"')), ["a"]);
     assertRefused(() => oneInput("FP32", "[]", "[1,2]"), /fill shape \[\]/);
     assertRefused(() => oneInput("FP32", "[1]", "5"), /expected an array/);
+    assertRefused(() => oneInput("FP32", "[]", "5x"), /fill shape \[\]/);
+    assertRefused(() => oneInput("BOOL", "[]", "truex"), /fill shape \[\]/);
+    assertRefused(() => oneInput("FP32", "[2]", "[   ]"), /expected a FP32 value at element 0/);
   });
 
   test("members may come in any order, with escapes and unknown members between", () => {

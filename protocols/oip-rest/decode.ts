@@ -4,6 +4,7 @@ import { InferError } from "../core/status.ts";
 import type { Tensor, TensorData } from "../core/tensor.ts";
 import { decodeBinary } from "./binary.ts";
 import { describeJson, invalid, quote } from "./invalid.ts";
+import { asBuffer } from "./json-bytes.ts";
 import type { TensorHead } from "./json-cursor.ts";
 import {
   asObject,
@@ -23,7 +24,7 @@ import { type DataRange, type SplitJson, splitJson } from "./split-json.ts";
 
 /** The two parts of a body: JSON, and the binary tensor data after it (null: none can follow). */
 export interface BodyParts {
-  readonly json: Uint8Array;
+  readonly json: Buffer;
   readonly tail: Uint8Array | null;
 }
 
@@ -38,7 +39,7 @@ export function cutBody(body: Uint8Array, jsonBytes: number | null, limits: Limi
       `the body has ${body.byteLength} bytes, at most ${limits.maxBodyBytes} are taken (maxBodyBytes)`,
     );
   }
-  if (jsonBytes === null) return { json: body, tail: null };
+  if (jsonBytes === null) return { json: asBuffer(body), tail: null };
   if (!Number.isSafeInteger(jsonBytes) || jsonBytes < 0 || jsonBytes > body.byteLength) {
     throw invalid(
       `Inference-Header-Content-Length must be a whole number 1 to ${body.byteLength} (the body's length), got ${jsonBytes}`,
@@ -50,7 +51,7 @@ export function cutBody(body: Uint8Array, jsonBytes: number | null, limits: Limi
       "raw binary requests (Inference-Header-Content-Length: 0) are not offered; describe the tensors in JSON",
     );
   }
-  return { json: body.subarray(0, jsonBytes), tail: body.subarray(jsonBytes) };
+  return { json: asBuffer(body).subarray(0, jsonBytes), tail: body.subarray(jsonBytes) };
 }
 
 /** A request and the root of its JSON, for members that only some wire forms have. */
@@ -121,7 +122,7 @@ function decodeData(
   head: TensorHead,
   parameters: Parameters,
   range: DataRange | null,
-  json: Uint8Array,
+  json: Buffer,
   tail: TailReader,
 ): TensorData {
   const sizeBytes = parameters.get("binary_data_size") ?? null;
@@ -140,7 +141,7 @@ function decodeData(
   return decodeBinary(tail.take(sizeBytes, head.name), head);
 }
 
-function isNull(json: Uint8Array, range: DataRange): boolean {
+function isNull(json: Buffer, range: DataRange): boolean {
   return range.end - range.start === 4 && json[range.start] === 0x6e;
 }
 

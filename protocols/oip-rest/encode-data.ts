@@ -1,6 +1,7 @@
 import { InferError } from "../core/status.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { quote } from "./invalid.ts";
+import { joinFloat32, joinIntegers } from "./write-numbers.ts";
 
 /**
  * The flat JSON array of a tensor's elements.
@@ -19,11 +20,16 @@ export function encodeData(tensor: Tensor): string {
     case "BOOL":
       return encodeBooleans(data as Uint8Array);
     case "FP32":
-      return encodeFloats(tensor, data as Float32Array, formatFloat32);
+      assertFinite(tensor, data as Float32Array);
+      return `[${joinFloat32(data as Float32Array)}]`;
     case "FP64":
-      return encodeFloats(tensor, data as Float64Array, formatFloat64);
-    default:
+      assertFinite(tensor, data as Float64Array);
+      return `[${Array.from(data as Float64Array, formatFloat64).join(",")}]`;
+    case "INT64":
+    case "UINT64":
       return `[${data.join(",")}]`;
+    default:
+      return `[${joinIntegers(data as Int32Array)}]`;
   }
 }
 
@@ -36,18 +42,11 @@ function encodeBooleans(data: Uint8Array): string {
   return `${text}]`;
 }
 
-function encodeFloats(
-  tensor: Tensor,
-  data: Float32Array | Float64Array,
-  format: (value: number) => string,
-): string {
-  let text = "[";
+function assertFinite(tensor: Tensor, data: Float32Array | Float64Array): void {
   for (let i = 0; i < data.length; i++) {
     const value = data[i] as number;
     if (value - value !== 0) throw notFinite(tensor, i, value);
-    text += i > 0 ? `,${format(value)}` : format(value);
   }
-  return `${text}]`;
 }
 
 function notFinite(tensor: Tensor, element: number, value: number): InferError {
@@ -60,18 +59,4 @@ function notFinite(tensor: Tensor, element: number, value: number): InferError {
 
 function formatFloat64(value: number): string {
   return Object.is(value, -0) ? "-0" : `${value}`;
-}
-
-/**
- * A short decimal that reads back as the same FP32: 0.1, not 0.10000000149011612. Tries the digits
- * that an FP32 of this size can need; falls back to the digits of the FP64.
- */
-function formatFloat32(value: number): string {
-  const size = Math.abs(value);
-  if (size >= 1e-3 && size < 1e6) {
-    const scale = size < 1 ? (size < 0.1 ? 1e10 : 1e8) : size < 100 ? 1e7 : 1e4;
-    const short = Math.round(value * scale) / scale;
-    if (Math.fround(short) === value) return `${short}`;
-  }
-  return formatFloat64(value);
 }

@@ -1,7 +1,7 @@
 import type { Datatype } from "../core/datatype.ts";
 import type { InferError } from "../core/status.ts";
 import { invalid, quote } from "./invalid.ts";
-import { asBuffer, CLOSE_ARRAY, COMMA, describeByte, skipSpace } from "./json-bytes.ts";
+import { CLOSE_ARRAY, COMMA, describeByte, skipSpace } from "./json-bytes.ts";
 
 /** What the scanner must know of a tensor before its data. */
 export interface TensorHead {
@@ -13,16 +13,14 @@ export interface TensorHead {
 
 /** A place in the text of one tensor's `data`, and the errors that name it. */
 export class JsonCursor {
-  readonly bytes: Uint8Array;
-  readonly buffer: Buffer;
+  readonly bytes: Buffer;
   /** The first byte after the data; nothing of the tensor is read at or past it. */
   readonly end: number;
   readonly head: TensorHead;
   pos: number;
 
-  constructor(bytes: Uint8Array, start: number, end: number, head: TensorHead) {
+  constructor(bytes: Buffer, start: number, end: number, head: TensorHead) {
     this.bytes = bytes;
-    this.buffer = asBuffer(bytes);
     this.pos = start;
     this.end = end;
     this.head = head;
@@ -36,14 +34,19 @@ export class JsonCursor {
     return this.pos < this.end ? (this.bytes[this.pos] as number) : 0;
   }
 
-  /** Steps to the element or row `index`, over the comma before it. */
-  separate(index: number, element: number): void {
-    if (index === 0) return;
-    const byte = this.peek();
-    if (byte !== COMMA) {
-      throw byte === CLOSE_ARRAY ? this.wrongCount() : this.unexpected("',' or ']'", element);
+  /** Steps to item `index` of an array, over the comma before it; gives its first byte. */
+  step(index: number, element: number): number {
+    if (index > 0) {
+      if (this.bytes[this.pos] !== COMMA) this.#findComma(element);
+      this.pos++;
     }
-    this.pos++;
+    return this.peek();
+  }
+
+  #findComma(element: number): void {
+    const byte = this.peek();
+    if (byte === CLOSE_ARRAY) throw this.wrongCount();
+    if (byte !== COMMA) throw this.unexpected("',' or ']'", element);
   }
 
   /** Steps over the bracket that ends a row or a level. */
@@ -64,7 +67,7 @@ export class JsonCursor {
 
   /** Something other than an element of the datatype stands where element `index` should. */
   badElement(index: number): InferError {
-    if (this.buffer.toString("latin1", this.pos, Math.min(this.pos + 4, this.end)) === "null") {
+    if (this.bytes.toString("latin1", this.pos, Math.min(this.pos + 4, this.end)) === "null") {
       return this.fail(`element ${index} is null; this server takes no missing values`);
     }
     return this.unexpected(`a ${this.head.datatype} value`, index);

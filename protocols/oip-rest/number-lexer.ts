@@ -1,4 +1,4 @@
-import { asBuffer, DIGIT_0, DOT, MINUS, PLUS } from "./json-bytes.ts";
+import { DIGIT_0, DOT, MINUS, PLUS } from "./json-bytes.ts";
 
 /**
  * Reads one JSON number (RFC 8259 §6, strictly) out of bytes without making a string of it. After
@@ -8,39 +8,46 @@ export class NumberLexer {
   isNegative = false;
   /** No fraction and no exponent. */
   isPlain = false;
-  /** Significant digits. The mantissa is exact while they make less than 2^53. */
-  digits = 0;
+  /** Without the sign; exact while it is less than 2^53. */
   mantissa = 0;
   /** The value is mantissa * 10^exponent10. */
   exponent10 = 0;
-  readonly #bytes: Uint8Array;
-  readonly #buffer: Buffer;
+  readonly #bytes: Buffer;
   #start = 0;
   #end = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Buffer) {
     this.#bytes = bytes;
-    this.#buffer = asBuffer(bytes);
   }
 
   /** Reads the token at `at`; gives the position after it, or -1 when no number is there. */
   lex(at: number): number {
-    this.#start = at;
-    this.isNegative = this.#bytes[at] === MINUS;
-    let pos = this.#integerPart(this.isNegative ? at + 1 : at);
-    if (pos === -1) return -1;
-    this.exponent10 = 0;
+    const bytes = this.#bytes;
+    let pos = at;
+    let digit = (bytes[pos] ?? 0) - DIGIT_0;
+    const isNegative = digit === MINUS - DIGIT_0;
+    if (isNegative) digit = (bytes[++pos] ?? 0) - DIGIT_0;
+    const first = pos;
+    let mantissa = 0;
+    while (digit >= 0 && digit <= 9) {
+      mantissa = mantissa * 10 + digit;
+      digit = (bytes[++pos] ?? 0) - DIGIT_0;
+    }
+    if (pos === first || (bytes[first] === DIGIT_0 && pos > first + 1)) return -1;
+    this.isNegative = isNegative;
     this.isPlain = true;
-    const byte = this.#bytes[pos];
-    if (byte === DOT) pos = this.#fraction(pos + 1);
-    if (pos !== -1 && isExponentMark(this.#bytes[pos])) pos = this.#exponent(pos + 1);
+    this.mantissa = mantissa;
+    this.exponent10 = 0;
+    if (digit === DOT - DIGIT_0) pos = this.#fraction(pos + 1);
+    if (isExponentMark(bytes[pos])) pos = this.#exponent(pos + 1);
+    this.#start = at;
     this.#end = pos;
     return pos;
   }
 
   /** The token's text. */
   text(): string {
-    return this.#buffer.toString("latin1", this.#start, this.#end);
+    return this.#bytes.toString("latin1", this.#start, this.#end);
   }
 
   /** The nearest FP64; infinite when the token is out of range. */
@@ -55,49 +62,29 @@ export class NumberLexer {
   /** The FP32 nearest to value64(); infinite when the token is out of range. */
   value32(): number {
     const e = this.exponent10;
-    if (this.mantissa < TWO_53 || this.digits > 19 || e < -22 || e > 22) {
+    if (this.mantissa < TWO_53 || this.mantissa >= 1e19 || e < -22 || e > 22) {
       return Math.fround(this.value64());
     }
-    // The usual text of an FP32 widened to FP64 has 17 digits. The mantissa is then off by less
-    // than 2^-49 of itself; where both ends of a wider interval round to one FP32, so does the token.
+    // The usual text of an FP32 widened to FP64 has 17 digits. Below 1e19 the mantissa is off by
+    // less than 2^-49 of itself; where both ends of a wider interval round to one FP32, so does the
+    // token.
     const near = e < 0 ? this.mantissa / power10(-e) : this.mantissa * power10(e);
     const low = Math.fround(near * (1 - MARGIN));
     if (low !== Math.fround(near * (1 + MARGIN))) return Math.fround(this.value64());
     return this.isNegative ? -low : low;
   }
 
-  #integerPart(at: number): number {
-    const bytes = this.#bytes;
-    let pos = at;
-    let digit = (bytes[pos] ?? 0) - DIGIT_0;
-    this.mantissa = 0;
-    this.digits = 0;
-    if (digit === 0) return isDigit(bytes[pos + 1]) ? -1 : pos + 1;
-    if (digit < 0 || digit > 9) return -1;
-    let mantissa = 0;
-    while (digit >= 0 && digit <= 9) {
-      mantissa = mantissa * 10 + digit;
-      digit = (bytes[++pos] ?? 0) - DIGIT_0;
-    }
-    this.mantissa = mantissa;
-    this.digits = pos - at;
-    return pos;
-  }
-
   #fraction(at: number): number {
     const bytes = this.#bytes;
-    let mantissa = this.mantissa;
-    let leadingZeros = 0;
     let pos = at;
+    let mantissa = this.mantissa;
     let digit = (bytes[pos] ?? 0) - DIGIT_0;
     while (digit >= 0 && digit <= 9) {
       mantissa = mantissa * 10 + digit;
-      if (mantissa === 0) leadingZeros++;
       digit = (bytes[++pos] ?? 0) - DIGIT_0;
     }
     this.isPlain = false;
     this.mantissa = mantissa;
-    this.digits += pos - at - leadingZeros;
     this.exponent10 = at - pos;
     return pos === at ? -1 : pos;
   }
@@ -119,7 +106,8 @@ export class NumberLexer {
   }
 }
 
-const TWO_53 = 2 ** 53;
+/** The largest integer below which doubles are exact. */
+export const TWO_53 = 2 ** 53;
 const MARGIN = 2 ** -48;
 const POWERS_10 = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 

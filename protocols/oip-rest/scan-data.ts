@@ -1,7 +1,7 @@
 import { InferError } from "../core/status.ts";
 import type { TensorData } from "../core/tensor.ts";
 import { quote } from "./invalid.ts";
-import { CLOSE_ARRAY, OPEN_ARRAY } from "./json-bytes.ts";
+import { OPEN_ARRAY } from "./json-bytes.ts";
 import { JsonCursor, type TensorHead } from "./json-cursor.ts";
 import { NumberLexer } from "./number-lexer.ts";
 import {
@@ -22,7 +22,7 @@ type RowScanner = (from: number, count: number) => void;
  * value for rank 0. Storage is made only after the text is long enough to fill it.
  * @throws InferError `invalid-argument` naming the tensor and the element; `unsupported` for FP16, BF16
  */
-export function scanData(bytes: Uint8Array, range: DataRange, head: TensorHead): TensorData {
+export function scanData(bytes: Buffer, range: DataRange, head: TensorHead): TensorData {
   const cursor = new JsonCursor(bytes, range.start, range.end, head);
   assertFillable(cursor);
   const { data, scanRow } = storageFor(cursor);
@@ -97,7 +97,6 @@ function scanShape(cursor: JsonCursor, scanRow: RowScanner): void {
   if (first === OPEN_ARRAY && shape.length > 1) {
     scanLevel(cursor, scanRow, 0, 0);
   } else {
-    if (first === CLOSE_ARRAY && count > 0) throw cursor.wrongCount();
     scanRow(0, count);
     cursor.close(count);
   }
@@ -118,8 +117,7 @@ function scanLevel(
     element += size;
   } else {
     for (let i = 0; i < size; i++) {
-      cursor.separate(i, element);
-      if (cursor.peek() !== OPEN_ARRAY) throw cursor.unexpected("'['", element);
+      if (cursor.step(i, element) !== OPEN_ARRAY) throw cursor.unexpected("'['", element);
       cursor.pos++;
       element = scanLevel(cursor, scanRow, level + 1, element);
     }

@@ -8,7 +8,7 @@ import { exactInteger } from "./number-lexer.ts";
 import { scanData } from "./scan-data.ts";
 
 function scan(datatype: Datatype, texts: readonly string[]): TensorData {
-  const bytes = new TextEncoder().encode(`[${texts.join(",")}]`);
+  const bytes = Buffer.from(`[${texts.join(",")}]`);
   const count = texts.length;
   return scanData(
     bytes,

@@ -1,7 +1,7 @@
 import type { Datatype } from "../core/datatype.ts";
 import type { InferError } from "../core/status.ts";
 import type { JsonCursor } from "./json-cursor.ts";
-import { exactInteger, type NumberLexer } from "./number-lexer.ts";
+import { exactInteger, type NumberLexer, TWO_53 } from "./number-lexer.ts";
 
 /**
  * Writes the numbers of one row of a JSON array into a typed array. A row is `count` elements with
@@ -9,9 +9,9 @@ import { exactInteger, type NumberLexer } from "./number-lexer.ts";
  * stays monomorphic.
  */
 
-/** Steps over the number at the cursor. @throws InferError naming the element */
-function lexElement(cursor: JsonCursor, lexer: NumberLexer, element: number): void {
-  cursor.peek();
+/** Steps to and over the number `index` of a row. @throws InferError naming the element */
+function lexElement(cursor: JsonCursor, lexer: NumberLexer, index: number, element: number): void {
+  cursor.step(index, element);
   const after = lexer.lex(cursor.pos);
   if (after === -1 || after > cursor.end) throw cursor.badElement(element);
   cursor.pos = after;
@@ -25,8 +25,7 @@ export function scanFloat32Row(
   count: number,
 ): void {
   for (let i = 0; i < count; i++) {
-    cursor.separate(i, from + i);
-    lexElement(cursor, lexer, from + i);
+    lexElement(cursor, lexer, i, from + i);
     const value = lexer.value32();
     if (value - value !== 0) throw outOfRange(cursor, lexer, "FP32", from + i);
     out[from + i] = value;
@@ -41,8 +40,7 @@ export function scanFloat64Row(
   count: number,
 ): void {
   for (let i = 0; i < count; i++) {
-    cursor.separate(i, from + i);
-    lexElement(cursor, lexer, from + i);
+    lexElement(cursor, lexer, i, from + i);
     const value = lexer.value64();
     if (value - value !== 0) throw outOfRange(cursor, lexer, "FP64", from + i);
     out[from + i] = value;
@@ -71,9 +69,6 @@ export const INTEGER_BOUNDS = {
 
 export type IntegerDatatype = keyof typeof INTEGER_BOUNDS;
 
-/** A plain integer of so few digits is exact as a double. */
-const EXACT_DIGITS = 15;
-
 export function scanSmallIntRow(
   cursor: JsonCursor,
   lexer: NumberLexer,
@@ -85,10 +80,9 @@ export function scanSmallIntRow(
   const min = Number(INTEGER_BOUNDS[datatype][0]);
   const max = Number(INTEGER_BOUNDS[datatype][1]);
   for (let i = 0; i < count; i++) {
-    cursor.separate(i, from + i);
-    lexElement(cursor, lexer, from + i);
+    lexElement(cursor, lexer, i, from + i);
     let value = lexer.isNegative ? -lexer.mantissa : lexer.mantissa;
-    if (!lexer.isPlain || lexer.digits > EXACT_DIGITS) {
+    if (!lexer.isPlain || lexer.mantissa >= TWO_53) {
       value = Number(exactInteger(lexer.text()) ?? Number.NaN);
     }
     if (!(value >= min && value <= max)) throw outOfRange(cursor, lexer, datatype, from + i);
@@ -112,9 +106,8 @@ export function scanInt64Row(
   const isSigned = min < 0n;
   for (let i = 0; i < count; i++) {
     const element = from + i;
-    cursor.separate(i, element);
-    lexElement(cursor, lexer, element);
-    if (lexer.isPlain && lexer.digits <= EXACT_DIGITS && (isSigned || !lexer.isNegative)) {
+    lexElement(cursor, lexer, i, element);
+    if (lexer.isPlain && lexer.mantissa < TWO_53 && (isSigned || !lexer.isNegative)) {
       const value = lexer.isNegative ? -lexer.mantissa : lexer.mantissa;
       const high = Math.floor(value / TWO_32);
       halves[element * 2] = value - high * TWO_32;
@@ -142,8 +135,7 @@ export function scanBoolRow(
 ): void {
   for (let i = 0; i < count; i++) {
     const element = from + i;
-    cursor.separate(i, element);
-    const first = cursor.peek();
+    const first = cursor.step(i, element);
     if (first === TRUE.charCodeAt(0)) {
       stepOverWord(cursor, TRUE, element);
       out[element] = 1;
@@ -151,7 +143,7 @@ export function scanBoolRow(
       stepOverWord(cursor, FALSE, element);
       out[element] = 0;
     } else {
-      lexElement(cursor, lexer, element);
+      lexElement(cursor, lexer, 0, element);
       const value = lexer.value64();
       if (value !== 0 && value !== 1) throw outOfRange(cursor, lexer, "BOOL", element);
       out[element] = value;

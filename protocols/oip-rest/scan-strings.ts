@@ -12,7 +12,8 @@ export function scanStringRow(
   count: number,
 ): void {
   for (let i = 0; i < count; i++) {
-    cursor.separate(i, from + i);
+    const first = cursor.step(i, from + i);
+    if (first !== QUOTE) throw cursor.badElement(from + i);
     out.push(scanString(cursor, from + i));
   }
 }
@@ -20,8 +21,7 @@ export function scanStringRow(
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 function scanString(cursor: JsonCursor, element: number): string {
-  if (cursor.peek() !== QUOTE) throw cursor.badElement(element);
-  const { bytes, buffer, end } = cursor;
+  const { bytes, end } = cursor;
   const start = cursor.pos;
   let pos = start + 1;
   let isEscaped = false;
@@ -38,8 +38,8 @@ function scanString(cursor: JsonCursor, element: number): string {
     pos++;
   }
   cursor.pos = pos + 1;
-  if (!isEscaped) return buffer.toString("utf8", start + 1, pos);
-  const text = parseString(buffer.toString("utf8", start, pos + 1));
+  if (!isEscaped) return bytes.toString("utf8", start + 1, pos);
+  const text = parseString(bytes.toString("utf8", start, pos + 1));
   if (text === null) throw cursor.fail(`element ${element} is a string with a bad escape`);
   if (LONE_SURROGATE.test(text)) {
     throw cursor.fail(`element ${element} holds half a surrogate pair, which UTF-8 cannot carry`);

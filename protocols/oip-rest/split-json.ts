@@ -2,7 +2,6 @@ import { isUtf8 } from "node:buffer";
 import type { Limits } from "../core/limits.ts";
 import { invalid } from "./invalid.ts";
 import {
-  asBuffer,
   BACKSLASH,
   CLOSE_ARRAY,
   CLOSE_OBJECT,
@@ -41,7 +40,7 @@ export interface SplitJson {
  * @throws InferError `invalid-argument`
  */
 export function splitJson(
-  bytes: Uint8Array,
+  bytes: Buffer,
   tensorsKey: "inputs" | "outputs",
   limits: Limits,
 ): SplitJson {
@@ -51,16 +50,15 @@ export function splitJson(
   return { root: parseWithout(bytes, splitter.ranges), data: splitter.ranges };
 }
 
-function parseWithout(bytes: Uint8Array, ranges: readonly (DataRange | null)[]): unknown {
-  const buffer = asBuffer(bytes);
+function parseWithout(bytes: Buffer, ranges: readonly (DataRange | null)[]): unknown {
   let text = "";
   let from = 0;
   for (const range of ranges) {
     if (range === null) continue;
-    text += `${buffer.toString("utf8", from, range.start)}null`;
+    text += `${bytes.toString("utf8", from, range.start)}null`;
     from = range.end;
   }
-  text += buffer.toString("utf8", from, buffer.byteLength);
+  text += bytes.toString("utf8", from, bytes.byteLength);
   try {
     return JSON.parse(text);
   } catch (thrown) {
@@ -76,19 +74,29 @@ MARK[CLOSE_ARRAY] = 2;
 MARK[CLOSE_OBJECT] = 2;
 MARK[QUOTE] = 3;
 
+const MARKED = [CLOSE_ARRAY, QUOTE, OPEN_ARRAY, CLOSE_OBJECT, OPEN_OBJECT];
+const SHORT_RUN = 64;
+
+function beforeMark(bytes: Buffer): Buffer {
+  let run = bytes;
+  for (const mark of MARKED) {
+    const at = run.indexOf(mark);
+    if (at !== -1) run = run.subarray(0, at);
+  }
+  return run;
+}
+
 class Splitter {
   readonly ranges: (DataRange | null)[] = [];
-  readonly #bytes: Uint8Array;
-  readonly #buffer: Buffer;
+  readonly #bytes: Buffer;
   readonly #end: number;
   readonly #tensorsKey: string;
   readonly #maxDepth: number;
   #pos = 0;
   #isTensorsSeen = false;
 
-  constructor(bytes: Uint8Array, tensorsKey: string, maxDepth: number) {
+  constructor(bytes: Buffer, tensorsKey: string, maxDepth: number) {
     this.#bytes = bytes;
-    this.#buffer = asBuffer(bytes);
     this.#end = bytes.byteLength;
     this.#tensorsKey = tensorsKey;
     this.#maxDepth = maxDepth;
@@ -98,10 +106,7 @@ class Splitter {
     if (this.#peek() !== OPEN_OBJECT) {
       throw invalid(`expected a JSON object, got ${describeByte(this.#bytes[this.#pos])}`);
     }
-    this.#members((key) => {
-      if (key === this.#tensorsKey) this.#tensors();
-      else this.#skipValue(1);
-    });
+    this.#members(this.#tensorsKey, 1, () => this.#tensors());
   }
 
   #tensors(): void {
@@ -128,11 +133,10 @@ class Splitter {
       this.#skipValue(2);
       return;
     }
-    this.#members((key) => {
+    this.#members("data", 3, () => {
       this.#peek();
       const start = this.#pos;
       this.#skipValue(3);
-      if (key !== "data") return;
       if (this.ranges[index] !== null) {
         throw invalid(`${this.#tensorsKey}[${index}].data is given twice`);
       }
@@ -140,8 +144,11 @@ class Splitter {
     });
   }
 
-  /** Walks an object from its opening brace; `value` must step over the value of each key. */
-  #members(value: (key: string) => void): void {
+  /**
+   * Walks an object that sits inside `depth` brackets, its own included, from its opening brace.
+   * `take` must step over the value of the key `wanted`; the others are skipped.
+   */
+  #members(wanted: string, depth: number, take: () => void): void {
     this.#pos++;
     if (this.#peek() === CLOSE_OBJECT) {
       this.#pos++;
@@ -149,10 +156,11 @@ class Splitter {
     }
     do {
       if (this.#peek() !== QUOTE) throw this.#unexpected("a member name");
-      const key = this.#key();
+      const isWanted = this.#isKey(wanted);
       if (this.#peek() !== COLON) throw this.#unexpected("':'");
       this.#pos++;
-      value(key);
+      if (isWanted) take();
+      else this.#skipValue(depth);
     } while (this.#isNext(CLOSE_OBJECT));
   }
 
@@ -164,13 +172,23 @@ class Splitter {
     return byte === COMMA;
   }
 
-  #key(): string {
-    const start = this.#pos;
-    this.#pos = this.#endOfString(start);
-    const raw = this.#buffer.toString("utf8", start + 1, this.#pos - 1);
-    if (!raw.includes("\\")) return raw;
+  /** Steps over a member name and says whether it is `wanted`, escapes resolved. */
+  #isKey(wanted: string): boolean {
+    const bytes = this.#bytes;
+    const start = this.#pos + 1;
+    this.#pos = this.#endOfString(this.#pos);
+    const length = this.#pos - 1 - start;
+    if (length > wanted.length * 6) return false;
+    for (let i = 0; i < length; i++) {
+      if (bytes[start + i] === BACKSLASH) return this.#isEscapedKey(wanted, start - 1);
+      if (bytes[start + i] !== wanted.charCodeAt(i)) return false;
+    }
+    return length === wanted.length;
+  }
+
+  #isEscapedKey(wanted: string, start: number): boolean {
     try {
-      return String(JSON.parse(`"${raw}"`));
+      return JSON.parse(this.#bytes.toString("utf8", start, this.#pos)) === wanted;
     } catch {
       throw invalid(`the JSON is malformed: bad member name at byte ${start}`);
     }
@@ -197,7 +215,7 @@ class Splitter {
     while (pos < end) {
       const mark = MARK[bytes[pos] as number];
       if (mark === 0) {
-        pos++;
+        pos = this.#endOfRun(pos + 1);
         continue;
       }
       if (mark === 3) {
@@ -212,6 +230,27 @@ class Splitter {
       }
     }
     throw invalid("the JSON ends inside brackets");
+  }
+
+  /** Steps over bytes that mean nothing to a bracket counter; may stop before the run ends. */
+  #endOfRun(from: number): number {
+    const bytes = this.#bytes;
+    const stop = Math.min(from + SHORT_RUN, this.#end);
+    let pos = from;
+    while (pos < stop) {
+      if (MARK[bytes[pos] as number] !== 0) return pos;
+      pos++;
+    }
+    // A long run: native searches, in windows that double so that the cost stays linear.
+    let window = SHORT_RUN * 8;
+    while (pos < this.#end) {
+      const searched = bytes.subarray(pos, pos + window);
+      const run = beforeMark(searched);
+      pos += run.byteLength;
+      if (run.byteLength < searched.byteLength) return pos;
+      window *= 2;
+    }
+    return pos;
   }
 
   /** Numbers, true, false, null: up to the next structural byte. */

@@ -69,13 +69,15 @@ async function signIn(at: ContainerLocation, credentials: AzureCredentials): Pro
 async function readConnectionString(at: ContainerLocation, text: string): Promise<SignIn> {
   const { BlobServiceClient, StorageSharedKeyCredential } = await import("@azure/storage-blob");
   const service = parse(() => BlobServiceClient.fromConnectionString(text));
-  if (service.accountName !== at.account) {
+  const { credential } = service;
+  const isKey = credential instanceof StorageSharedKeyCredential;
+  const account = isKey ? credential.accountName : service.accountName;
+  if (account !== at.account) {
     throw new LocationError(
-      `the connection string is for account '${service.accountName}', the location for '${at.account}'`,
+      `the connection string is for account '${account}', the location for '${at.account}'`,
     );
   }
-  const { credential } = service;
-  if (credential instanceof StorageSharedKeyCredential) return { credential, query: "" };
+  if (isKey) return { credential, query: "" };
   return { credential: null, query: new URL(service.url).search };
 }
 

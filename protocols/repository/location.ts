@@ -35,10 +35,7 @@ export function parseContainerLocation(location: string): ContainerLocation {
       "it must hold no credentials or query; give a SAS token as AZURE_STORAGE_SAS_TOKEN",
     );
   }
-  const segments = url.pathname
-    .split("/")
-    .filter((segment) => segment !== "")
-    .map(decodeURIComponent);
+  const segments = decodeSegments(url.pathname);
   const isHostStyle = url.hostname.includes(".blob.");
   if (isHostStyle && url.protocol === "http:" && !url.hostname.endsWith(".localhost")) {
     throw new LocationError(`${url.hostname} must be reached over https`);
@@ -54,6 +51,18 @@ export function parseContainerLocation(location: string): ContainerLocation {
     container,
     prefix: folders.length === 0 ? "" : `${folders.join("/")}/`,
   };
+}
+
+/** Decoding refuses a '%' that no two digits follow. */
+function decodeSegments(path: string): string[] {
+  try {
+    return path
+      .split("/")
+      .filter((segment) => segment !== "")
+      .map(decodeURIComponent);
+  } catch {
+    throw new LocationError("its path has a broken %-escape");
+  }
 }
 
 /**

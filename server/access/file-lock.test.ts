@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { createDeferred } from "../lib/deferred.ts";
 import { withFileLock } from "./file-lock.ts";
 
 const run = promisify(execFile);
@@ -92,24 +92,32 @@ describe("the file lock", () => {
     assert.equal(await withFileLock(reused, () => 1, 0), 1);
   });
 
-  it("gives way to a newer lock that was made while it looked", async () => {
+  it("gives way when others were faster than its look at the folder", async (test) => {
     const path = join(folder, "slow");
-    writeFileSync(`${path}.lock.4`, "free");
-    const entered = createDeferred<void>();
-    const leave = createDeferred<void>();
-    const first = withFileLock(path, () => {
-      entered.resolve();
-      return leave.promise;
-    });
-    await entered.promise;
-    // As if a slow taker still saw number 3 as the newest: number 4 is there, 5 is held.
-    rmSync(`${path}.lock.4`);
+    const readFile = fs.readFileSync;
     writeFileSync(`${path}.lock.3`, "free");
-    await assert.rejects(
-      withFileLock(path, () => null, 30),
-      /lock\.5/,
+    test.after(syncBuiltinESMExports);
+    // While it reads that number 3 is free, 4 was held and released, and 5 is held now.
+    test.mock.method(fs, "readFileSync", (file: string, encoding: BufferEncoding) => {
+      if (file === `${path}.lock.3`) {
+        const holder = { host: `not-${hostname()}`, pid: 1, startedAt: null };
+        writeFileSync(`${path}.lock.5`, JSON.stringify(holder));
+        rmSync(`${path}.lock.3`);
+        return "free";
+      }
+      return readFile(file, encoding);
+    });
+    syncBuiltinESMExports();
+    let isIn = false;
+    const taking = withFileLock(
+      path,
+      () => {
+        isIn = true;
+      },
+      30,
     );
-    leave.resolve();
-    await first;
+    await assert.rejects(taking, /slow\.lock\.5/);
+    assert.equal(isIn, false);
+    assert.ok(!readdirSync(folder).includes("slow.lock.4"), "what it created is gone");
   });
 });

@@ -186,7 +186,7 @@ describe("a configuration that cannot be used", () => {
       ],
       [
         { flags: { modelControlMode: "pol" } },
-        "modelControlMode (from --model-control-mode) must be one of none, poll, explicit, got \"polling\" (did you mean 'poll'?)",
+        `modelControlMode (from --model-control-mode) must be one of none, poll, explicit, got "pol" (did you mean 'poll'?)`,
       ],
       [
         { flags: { modelRepository: "s3://bucket/models" } },

@@ -50,7 +50,7 @@ describe("stacking", () => {
     assert.deepEqual(stacked?.shape, [3, 2]);
     const answers = splitOutputs([{ ...(stacked as Tensor), name: "y" }], jobs);
     assert.deepEqual(
-      answers.map(([y]) => [...(y?.data as Float32Array)]),
+      answers.map(([y]) => floatsOf(y)),
       [
         [0, 1],
         [0, 1, 2, 3],
@@ -59,7 +59,12 @@ describe("stacking", () => {
   });
 
   it("stacks strings", () => {
-    const text = (s: string): Tensor => ({ name: "x", datatype: "BYTES", shape: [1, 1], data: [s] });
+    const text = (s: string): Tensor => ({
+      name: "x",
+      datatype: "BYTES",
+      shape: [1, 1],
+      data: [s],
+    });
     const jobs = ["a", "b"].map((s) => ({ inputs: [text(s)], outputs: ["y"] }));
     assert.deepEqual(stackInputs(jobs)[0]?.data, ["a", "b"]);
   });
@@ -70,3 +75,8 @@ describe("stacking", () => {
     assert.throws(() => splitOutputs([y], jobs), /1 rows for 2 stacked/);
   });
 });
+
+function floatsOf(tensor: Tensor | undefined): number[] {
+  assert.ok(tensor?.data instanceof Float32Array);
+  return [...tensor.data];
+}

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import type { Signature } from "../../protocols/core/signature.ts";
 import { inspectModel } from "../../protocols/onnx/inspect-model.ts";
 import { serializeDocument, sha256Hex } from "../../protocols/repository/documents.ts";
-import type { Signature } from "../../protocols/core/signature.ts";
 import type { Manifest } from "../../protocols/repository/schemas.ts";
 import { VetRefusal } from "../models/loader.ts";
 import type { LocalVersion } from "../models/source.ts";
@@ -56,9 +56,13 @@ describe("vetting in a child process", () => {
     const request = '{"inputs":[{"name":"x","datatype":"FP32","shape":[1,4],"data":[1,2,3,4]}]}';
     const answer = (data: string) =>
       `{"model_name":"m","outputs":[{"name":"y","datatype":"FP32","shape":[1,4],"data":${data}}]}`;
-    const good = localVersion(folder, scaleModel(2), { golden: `${request}\n${answer("[2,4,6,8]")}\n` });
+    const good = localVersion(folder, scaleModel(2), {
+      golden: `${request}\n${answer("[2,4,6,8]")}\n`,
+    });
     assert.equal((await vetter().vet(good, NO_SIGNAL)).goldenCount, 1);
-    const bad = localVersion(folder, scaleModel(2), { golden: `${request}\n${answer("[2,4,6,9]")}\n` });
+    const bad = localVersion(folder, scaleModel(2), {
+      golden: `${request}\n${answer("[2,4,6,9]")}\n`,
+    });
     await assert.rejects(vetter().vet(bad, NO_SIGNAL), refusal(/golden request 1: output 'y'/));
     const torn = localVersion(folder, scaleModel(2), { golden: `${request}\n` });
     await assert.rejects(vetter().vet(torn, NO_SIGNAL), refusal(/pairs of lines, got 1/));

@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { setPriority, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseManifest, sha256Hex } from "../../protocols/repository/documents.ts";
 import { siblingUrl } from "../lib/sibling-url.ts";
 import { VetRefusal, type VetReport, type Vetter } from "../models/loader.ts";
 import type { LocalVersion } from "../models/source.ts";
@@ -25,10 +26,11 @@ const LOW_PRIORITY = 10;
 export function createProcessVetter(options: VetterOptions): Vetter {
   return {
     vet: async (version, signal) => {
-      const known = readVerdict(options, version);
+      const path = verdictPath(options, version);
+      const known = readVerdict(path);
       if (known !== null) return settleVerdict(known);
       const verdict = await judgeInChild(options, version, signal);
-      writeVerdict(options, version, verdict);
+      writeVerdict(path, verdict);
       return settleVerdict(verdict);
     },
   };
@@ -43,22 +45,25 @@ function settleVerdict(verdict: Verdict): VetReport {
   return verdict.report;
 }
 
+/** By what was judged: files and signature, not the version's number. */
 function verdictPath(options: VetterOptions, version: LocalVersion): string {
-  return join(options.verdictDir, `${version.manifestSha256}.v${RULES_VERSION}.json`);
+  const path = join(version.directory, "manifest.json");
+  const { files, signature } = parseManifest("manifest.json", readFileSync(path));
+  const judged = new TextEncoder().encode(JSON.stringify([files, signature]));
+  return join(options.verdictDir, `${sha256Hex(judged)}.v${RULES_VERSION}.json`);
 }
 
-function readVerdict(options: VetterOptions, version: LocalVersion): Verdict | null {
+function readVerdict(path: string): Verdict | null {
   try {
-    return JSON.parse(readFileSync(verdictPath(options, version), "utf8")) as Verdict;
+    return JSON.parse(readFileSync(path, "utf8")) as Verdict;
   } catch {
     // Not there, or torn by a crash: judge again.
     return null;
   }
 }
 
-function writeVerdict(options: VetterOptions, version: LocalVersion, verdict: Verdict): void {
-  mkdirSync(options.verdictDir, { recursive: true });
-  const path = verdictPath(options, version);
+function writeVerdict(path: string, verdict: Verdict): void {
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(`${path}.tmp`, JSON.stringify(verdict));
   renameSync(`${path}.tmp`, path);
 }

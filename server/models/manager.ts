@@ -229,8 +229,10 @@ export class Manager<Channel> {
   ): Promise<void> {
     const champion = model.wanted.aliases.get(DEFAULT_ALIAS);
     const serving = model.aliases.get(DEFAULT_ALIAS);
+    // A rollback goes to a lower number, and back to what clients knew.
+    const takesOver = version.id.version === champion && serving !== undefined;
     const replaced =
-      version.id.version === champion && serving !== undefined
+      takesOver && version.id.version > serving
         ? (model.versions.get(serving)?.report?.signature ?? null)
         : null;
     await this.#parts.bringer.bring(version, replaced, () => this.refresh(), signal);

@@ -40,9 +40,15 @@ export function watchRedis(
     );
   });
   redis.on("ready", () => {
-    if (isAway) log.info({}, "Redis is back");
-    isAway = false;
-    redis.subscribe(WAKE_CHANNEL).then(wake, () => undefined);
+    redis.subscribe(WAKE_CHANNEL).then(
+      () => {
+        if (isAway) log.info({}, "Redis is back");
+        isAway = false;
+        wake();
+      },
+      // The connection went again: it is told by "error", and tried again.
+      () => undefined,
+    );
   });
   redis.on("message", (_channel, message) => {
     if (message === id) wake();

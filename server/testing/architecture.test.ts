@@ -127,7 +127,7 @@ describe("the native packages", () => {
   ];
   for (const { name, home } of seams) {
     it(`${name} is not loaded past the rules by require()`, () => {
-      const loads = new RegExp(`\\(\\s*["']${name.replace(".", "\\.")}["']\\s*[,)]`);
+      const loads = new RegExp(`require\\b.*\\(["']${name.replace(".", "\\.")}["']\\)`, "i");
       const outside = FOLDERS.flatMap((folder) => listSources(REPOSITORY_ROOT, folder))
         .filter((path) => !home.test(path) && !/\.test\.ts$|\/testing\//.test(path))
         .filter((path) => loads.test(readFileSync(join(REPOSITORY_ROOT, path), "utf8")));

@@ -95,6 +95,7 @@ describe("compose.yaml", () => {
     secrets?: string[];
     volumes?: string[];
     ports?: string[];
+    entrypoint?: string[];
   }
   const compose = parse(read(COMPOSE)) as {
     services: Record<string, Service>;
@@ -125,6 +126,12 @@ describe("compose.yaml", () => {
         assert.ok((volume.split(":")[0] ?? "") in compose.volumes, volume);
       }
     }
+  });
+
+  it("runs a script whose imports exist", () => {
+    const script = compose.services["create-container"]?.entrypoint?.at(-1) ?? "";
+    const [, module = ""] = /from "\/app\/dist\/([^"]+)\.js"/.exec(script) ?? [];
+    assert.ok(existsSync(join(REPOSITORY_ROOT, `${module}.ts`)), `${module}.ts does not exist`);
   });
 
   it("publishes ports on loopback only", () => {

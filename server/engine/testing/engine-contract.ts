@@ -8,12 +8,12 @@ import type { Signature } from "../../../protocols/core/signature.ts";
 import { InferError } from "../../../protocols/core/status.ts";
 import type { Tensor } from "../../../protocols/core/tensor.ts";
 import { inspectModel } from "../../../protocols/onnx/inspect-model.ts";
-import { identityModel, scaleModel, slowModel } from "../../testing/tiny-models.ts";
 import type { LoadedVersion, Loader, VetReport } from "../../models/loader.ts";
 import type { Job, ServableInfo } from "../../models/servable.ts";
+import { identityModel, scaleModel, slowModel } from "../../testing/tiny-models.ts";
 import { connectServable, type EngineChannel } from "../connect.ts";
-import type { ConnectedServable } from "../portable-client.ts";
 import { isRunnable } from "../onnx-session.ts";
+import type { ConnectedServable } from "../portable-client.ts";
 
 /**
  * What every engine must do, told through the interfaces of models/loader.ts and the channel. Run it
@@ -56,7 +56,7 @@ export function engineContract(
         Array.from({ length: 200 }, (_, i) => client.run(jobOf([row(i)]))),
       );
       for (const [i, { outputs }] of answers.entries()) {
-        assert.deepEqual([...(outputs[0]?.data as Float32Array)], [2 * i, 2 * i, 2 * i, 2 * i]);
+        assert.deepEqual(floatsOf(outputs[0]), [2 * i, 2 * i, 2 * i, 2 * i]);
       }
     });
 
@@ -94,7 +94,7 @@ export function engineContract(
       const all = Float32Array.from([9, 9, 1, 2, 3, 4, 9, 9]);
       const x: Tensor = { name: "x", datatype: "FP32", shape: [1, 4], data: all.subarray(2, 6) };
       const { outputs } = await client.run(jobOf([x]));
-      assert.deepEqual([...(outputs[0]?.data as Float32Array)], [1, 2, 3, 4]);
+      assert.deepEqual(floatsOf(outputs[0]), [1, 2, 3, 4]);
       assert.equal(all[0], 9);
     });
 
@@ -216,7 +216,12 @@ function row(value: number): Tensor {
 function slowJob(client: ConnectedServable): Job {
   const { inputs, outputs } = client.info.signature;
   return {
-    inputs: inputs.map((t) => floats(t.name, t.shape.map((dim) => (dim === -1 ? 1 : dim)))),
+    inputs: inputs.map((t) =>
+      floats(
+        t.name,
+        t.shape.map((dim) => (dim === -1 ? 1 : dim)),
+      ),
+    ),
     outputs: outputs.map((t) => t.name),
     deadlineEpochMs: null,
   };
@@ -247,3 +252,8 @@ function sampleOf(datatype: Datatype): Tensor {
 export const RUNTIME_GAPS: ReadonlyMap<Datatype, string> = new Map(
   DATATYPES.filter((d) => !isRunnable(d)).map((d) => [d, `onnxruntime-node has no ${d} tensors`]),
 );
+
+function floatsOf(tensor: Tensor | undefined): number[] {
+  assert.ok(tensor?.data instanceof Float32Array);
+  return [...tensor.data];
+}

@@ -1,6 +1,6 @@
+import type { Signature } from "../../../protocols/core/signature.ts";
 import { createDeferred } from "../../lib/deferred.ts";
 import type { Gate } from "../../lib/gate.ts";
-import type { Signature } from "../../../protocols/core/signature.ts";
 import type { LoadedVersion, Loader, LoadOptions, Vetter } from "../loader.ts";
 import { Manager, type Publication, type Publisher } from "../manager.ts";
 import type { Source, WantedModel, WantedSet } from "../source.ts";

@@ -9,6 +9,7 @@ import { REQUEST_ID_KEY } from "../../../protocols/oip-grpc/methods.ts";
 import type { Gatekeeper } from "../../access/gatekeeper.ts";
 import type { Action, Principal } from "../../access/principal.ts";
 import type { Logger } from "../../observe/log.ts";
+import { InFlight } from "../http/in-flight.ts";
 import { RequestIds } from "../http/request-id.ts";
 import { failedStatus } from "./failed-status.ts";
 
@@ -35,6 +36,9 @@ export class CallGate {
   readonly #ids = new RequestIds();
   /** grpc-js hands the same Metadata object to the interceptor and to the handler. */
   readonly #admitted = new WeakMap<Metadata, AdmittedCall>();
+  /** Calls that were let in and have not ended, their messages perhaps still on the way. */
+  readonly #open = new Map<ServerInterceptingCallInterface, string>();
+  readonly #inFlight = new InFlight();
 
   constructor(gatekeeper: Gatekeeper, log: Logger, actions: ReadonlyMap<string, Action | null>) {
     this.#gatekeeper = gatekeeper;
@@ -49,6 +53,8 @@ export class CallGate {
           onReceiveMetadata: (metadata, pass) => {
             if (this.#admit(method.path, metadata, call)) pass(metadata);
           },
+          // grpc-js's word for the end of any call, answered or not.
+          onCancel: () => this.#end(call),
         }),
     });
 
@@ -59,12 +65,33 @@ export class CallGate {
     return admitted;
   }
 
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  /** Resolves when no call is open. */
+  whenIdle(): Promise<void> {
+    return this.#inFlight.whenIdle();
+  }
+
+  /** Answers every open call with `draining`; what is still computed for it is dropped. */
+  cutOff(): void {
+    const error = new InferError("draining", "the server shut down before this call was answered");
+    for (const [call, requestId] of this.#open) call.sendStatus(failedStatus(error, requestId));
+  }
+
+  #end(call: ServerInterceptingCallInterface): void {
+    if (this.#open.delete(call)) this.#inFlight.leave();
+  }
+
   #admit(path: string, metadata: Metadata, call: ServerInterceptingCallInterface): boolean {
     const sent = single(metadata, REQUEST_ID_KEY);
     const requestId = this.#ids.take(sent);
     try {
       const principal = this.#judge(path, metadata);
       this.#admitted.set(metadata, { requestId, wantsRequestId: requestId === sent, principal });
+      this.#open.set(call, requestId);
+      this.#inFlight.enter();
       return true;
     } catch (thrown) {
       const error = toInferError(thrown);

@@ -1,7 +1,7 @@
 import { Metadata, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { toInferError } from "../../../protocols/core/status.ts";
 import { REQUEST_ID_KEY } from "../../../protocols/oip-grpc/methods.ts";
-import type { InFlight } from "../http/in-flight.ts";
+import { InFlight } from "../http/in-flight.ts";
 import type { ServingContext } from "../serving-context.ts";
 import { type CallGate, logFault } from "./call-gate.ts";
 import { failedStatus } from "./failed-status.ts";
@@ -17,15 +17,19 @@ const FRAME_HEADER_BYTES = 5;
 export class CallRunner {
   readonly #context: ServingContext;
   readonly #gate: CallGate;
-  readonly #inFlight: InFlight;
+  readonly #inFlight = new InFlight();
 
-  constructor(context: ServingContext, gate: CallGate, inFlight: InFlight) {
+  constructor(context: ServingContext, gate: CallGate) {
     this.#context = context;
     this.#gate = gate;
-    this.#inFlight = inFlight;
   }
 
-  /** Never rejects. A call that was cancelled meanwhile (or whose deadline passed) is not answered. */
+  /** Resolves when nothing is computed, for clients that have left neither. */
+  whenIdle(): Promise<void> {
+    return this.#inFlight.whenIdle();
+  }
+
+  /** Never rejects. grpc-js drops the answer to a call that was cancelled or whose deadline passed. */
   async run(method: GrpcMethod, call: UnaryCall, callback: UnaryCallback): Promise<void> {
     const { requestId, wantsRequestId, principal } = this.#gate.take(call.metadata);
     const { bytes } = this.#context.pipeline;
@@ -40,13 +44,12 @@ export class CallRunner {
         principal,
         deadlineEpochMs: deadlineOf(call),
       });
-      if (call.cancelled) return;
       if (wantsRequestId) callback(null, answer, requestIdTrailer(requestId));
       else callback(null, answer);
     } catch (thrown) {
       const error = toInferError(thrown);
       logFault(this.#context.log, error, requestId, method.path);
-      if (!call.cancelled) callback(failedStatus(error, requestId));
+      callback(failedStatus(error, requestId));
     } finally {
       bytes.release(reservedBytes);
       this.#inFlight.leave();

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
+import { connect as connectTcp, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { METHOD_PATHS } from "../../../protocols/oip-grpc/methods.ts";
 import { createDeferred } from "../../lib/deferred.ts";
@@ -133,6 +135,31 @@ describe("what is judged before the message is read", () => {
     assert.equal((await client.call("ServerLive", {})).error, null);
   });
 
+  test("calls that are reset at once leave nothing open", async () => {
+    const streams = Array.from({ length: 200 }, () =>
+      session.request({
+        ":method": "POST",
+        ":path": METHOD_PATHS.serverLive,
+        "content-type": "application/grpc",
+        te: "trailers",
+      }),
+    );
+    const ends = streams.map((stream) => once(stream, "close"));
+    for (const stream of streams) stream.close(8);
+    await Promise.all(ends);
+    assert.equal((await client.call("ServerLive", {})).error, null);
+    session.destroy();
+    await listener.close(5000);
+  });
+
+  test("a peer that speaks no HTTP/2 is dropped", async () => {
+    const socket = connectTcp(listener.port, "127.0.0.1");
+    socket.end("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    socket.resume();
+    await once(socket, "close");
+    assert.equal((await client.call("ServerLive", {})).error, null);
+  });
+
   test("a broken frame ends its call, not the server", async () => {
     const stream = session.request({
       ":method": "POST",
@@ -191,8 +218,47 @@ describe("binding and draining", () => {
     const pending = client.call("ModelInfer", GATED, AS_INFERRER);
     await fake.whenHeld(1);
     await assert.rejects(listener.close(50), /1 gRPC calls were cut off after 50 ms/);
-    assert.notEqual((await pending).error, null);
+    const { error, trailers } = await pending;
+    assert.equal(error?.code, 14);
+    assert.deepEqual(trailers.get("sluice-code"), ["draining"]);
     fake.held[0]?.proceed.resolve();
+  });
+
+  test("a call whose message never ends is cut off likewise", async () => {
+    const session = connect(`http://127.0.0.1:${listener.port}`);
+    await once(session, "connect");
+    const stream = session.request({
+      ":method": "POST",
+      ":path": METHOD_PATHS.serverLive,
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    stream.write(Buffer.from([0, 0, 0, 0, 9, 1]));
+    // Answered after the write above was read: the connection keeps order.
+    await new Promise((resolve) => session.ping(resolve));
+    const answer = once(stream, "response");
+    await assert.rejects(listener.close(50), /1 gRPC calls were cut off/);
+    const [headers] = await answer;
+    assert.equal((headers as Record<string, unknown>)["sluice-code"], "draining");
+    session.destroy();
+  });
+
+  test("a peer that never closes its half does not keep the listener", async () => {
+    const served: Socket[] = [];
+    const onSocket = (message: unknown) => void served.push((message as { socket: Socket }).socket);
+    subscribe("net.server.socket", onSocket);
+    const socket = connectTcp({ port: listener.port, host: "127.0.0.1", allowHalfOpen: true });
+    const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    socket.write(Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), settings]));
+    await once(socket, "data");
+    socket.resume();
+    unsubscribe("net.server.socket", onSocket);
+    await listener.close(5000);
+    assert.deepEqual(
+      served.map((end) => end.destroyed),
+      [true],
+    );
+    socket.destroy();
   });
 
   test("closing twice is one closing", async () => {

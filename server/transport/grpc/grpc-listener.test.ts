@@ -60,6 +60,13 @@ function assertFailed(result: RawAnswer, code: StatusCode, text: string): void {
   assert.equal(result.trailers.get("x-request-id").length, 1);
 }
 
+/** The answer of a call that did not fail. */
+function answered(result: RawAnswer): Readonly<Record<string, unknown>> {
+  assert.equal(result.error, null);
+  assert.ok(result.answer !== null);
+  return result.answer;
+}
+
 const ROW = { name: "x", datatype: "FP32", shape: ["1", "2"] };
 function rowFor(model: string, rest: object = {}): object {
   return { model_name: model, inputs: [{ ...ROW, contents: { fp32_contents: [1, 2] } }], ...rest };
@@ -78,15 +85,12 @@ async function echo(datatype: Datatype, isTyped: boolean): Promise<InferRequest[
 describe("ModelInfer", () => {
   test("answers typed when asked typed, by the .proto", async () => {
     const asked = rowFor("double", { id: "42", outputs: [{ name: "y" }] });
-    const { error, answer } = await client.call("ModelInfer", asked, AS_INFERRER);
-    assert.equal(error, null);
-    assert.equal(answer?.["model_name"], "double");
-    assert.equal(answer?.["model_version"], "1");
-    assert.equal(answer?.["id"], "42");
-    assert.deepEqual(answer?.["raw_output_contents"], []);
-    const [output] = answer?.["outputs"] as [
-      { shape: string[]; contents: Record<string, unknown> },
-    ];
+    const answer = answered(await client.call("ModelInfer", asked, AS_INFERRER));
+    assert.equal(answer["model_name"], "double");
+    assert.equal(answer["model_version"], "1");
+    assert.equal(answer["id"], "42");
+    assert.deepEqual(answer["raw_output_contents"], []);
+    const [output] = answer["outputs"] as [{ shape: string[]; contents: Record<string, unknown> }];
     assert.deepEqual(output.shape, ["1", "2"]);
     assert.deepEqual(output.contents["fp32_contents"], [2, 4]);
     assert.equal(fake.outcomes[0]?.errorCode, null);
@@ -95,11 +99,10 @@ describe("ModelInfer", () => {
   test("answers raw when asked raw, by the .proto", async () => {
     const raw = Buffer.from(Float32Array.of(1, 2).buffer);
     const asked = { model_name: "double", inputs: [ROW], raw_input_contents: [raw] };
-    const { error, answer } = await client.call("ModelInfer", asked, AS_INFERRER);
-    assert.equal(error, null);
+    const answer = answered(await client.call("ModelInfer", asked, AS_INFERRER));
     const doubled = Buffer.from(Float32Array.of(2, 4).buffer);
-    assert.deepEqual(answer?.["raw_output_contents"], [doubled]);
-    const [output] = answer?.["outputs"] as [{ contents: unknown }];
+    assert.deepEqual(answer["raw_output_contents"], [doubled]);
+    const [output] = answer["outputs"] as [{ contents: unknown }];
     assert.equal(output.contents, null);
   });
 
@@ -133,9 +136,9 @@ describe("ModelInfer", () => {
     const second = client.call("ModelInfer", asked, AS_INFERRER);
     await fake.whenHeld(2);
     for (const { job } of fake.held) {
-      const { buffer } = job.inputs[0]?.data as Float32Array;
-      assert.notEqual(buffer.byteLength, Buffer.poolSize);
-      structuredClone(buffer);
+      const data = job.inputs[0]?.data;
+      assert.ok(data instanceof Float32Array);
+      assert.notEqual(data.buffer.byteLength, Buffer.poolSize);
     }
     for (const { proceed } of fake.held) proceed.resolve();
     assert.equal((await pending).error, null);
@@ -155,12 +158,6 @@ describe("failures of ModelInfer", () => {
       "invalid-argument",
       "'z'",
     ],
-    [
-      "half a surrogate pair",
-      rowFor(`${"a".repeat(139)}\u{1F98A}`),
-      "invalid-argument",
-      "model name",
-    ],
   ] as const) {
     test(`${what} is ${code}`, async () => {
       assertFailed(await client.call("ModelInfer", asked, AS_INFERRER), code, text);
@@ -172,6 +169,14 @@ describe("failures of ModelInfer", () => {
     const result = await client.call("ModelInfer", { model_name: "double", inputs }, AS_INFERRER);
     assertFailed(result, "invalid-argument", "expects shape [-1,2], got [2]");
     assert.equal(result.trailers.get(PUSHBACK_TRAILER).length, 0);
+  });
+
+  test("a name cut in the middle of a surrogate pair is sent as text", async () => {
+    const inputs = [
+      { ...ROW, name: `${"a".repeat(127)}\u{1F98A}`, contents: { fp32_contents: [1, 2] } },
+    ];
+    const result = await client.call("ModelInfer", { model_name: "double", inputs }, AS_INFERRER);
+    assertFailed(result, "invalid-argument", "aaa\uFFFD");
   });
 
   test("bytes that are no protobuf are invalid-argument, not a fault", async () => {
@@ -324,8 +329,8 @@ describe("the calls around inference", () => {
   test("the index lists what the key may see", async () => {
     const names = async (asked: object, key: string) => {
       const metadata = { "x-api-key": key };
-      const { answer } = await client.call("RepositoryIndex", asked, { metadata });
-      return (answer?.["models"] as { name: string }[]).map((model) => model.name);
+      const answer = answered(await client.call("RepositoryIndex", asked, { metadata }));
+      return (answer["models"] as { name: string }[]).map((model) => model.name);
     };
     assert.ok((await names({}, INFER_KEY)).includes("loading"));
     assert.ok(!(await names({ ready: true }, INFER_KEY)).includes("loading"));

@@ -1,11 +1,11 @@
-import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
+import { logVerbosity, Server, setLogVerbosity } from "@grpc/grpc-js";
 import { PATHS_NOT_OFFERED } from "../../../protocols/oip-grpc/methods.ts";
 import type { Action } from "../../access/principal.ts";
-import { createDeferred, type Deferred } from "../../lib/deferred.ts";
-import { InFlight, withDeadline } from "../http/in-flight.ts";
+import { withDeadline } from "../http/in-flight.ts";
 import type { Listener, ServingContext } from "../serving-context.ts";
 import { CallGate } from "./call-gate.ts";
 import { CallRunner, type UnaryCall, type UnaryCallback } from "./call-runner.ts";
+import { GrpcConnections } from "./grpc-connections.ts";
 import { GRPC_METHODS } from "./grpc-methods.ts";
 
 export interface GrpcListenerOptions {
@@ -24,6 +24,8 @@ const KEEPALIVE_TIMEOUT_MS = 20_000;
 const MIB = 1024 * 1024;
 /** Memory that one connection may hold, in messages of the largest size, before it gets no new call. */
 const SESSION_MESSAGES = 4;
+/** How long the last answers may take to leave once nothing is under way. */
+const FLUSH_MS = 2000;
 
 /**
  * Open Inference Protocol v2 and the gRPC health protocol over plain-text HTTP/2 (grpc-js).
@@ -36,12 +38,13 @@ export async function createGrpcListener(
 ): Promise<Listener> {
   // grpc-js would write to the console, metadata with credentials among it.
   setLogVerbosity(logVerbosity.NONE);
-  const inFlight = new InFlight();
   const gate = new CallGate(context.gatekeeper, context.log, actionsByPath());
   const server = createServer(gate, options.maxMessageBytes);
-  registerMethods(server, new CallRunner(context, gate, inFlight));
-  const port = await bind(server, options);
-  return new GrpcListener(server, inFlight, port);
+  const runner = new CallRunner(context, gate);
+  registerMethods(server, runner);
+  const connections = new GrpcConnections(server);
+  const port = await connections.listen(options.host, options.port);
+  return new GrpcListener(port, connections, gate, runner);
 }
 
 function createServer(gate: CallGate, maxMessageBytes: number): Server {
@@ -87,54 +90,33 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function bind(server: Server, { host, port }: GrpcListenerOptions): Promise<number> {
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  const bound = createDeferred<number>();
-  server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
-    if (error === null) return bound.resolve(boundPort);
-    server.forceShutdown();
-    const why = error.message.includes("EADDRINUSE") ? "the port is taken" : error.message;
-    bound.reject(new Error(`cannot serve gRPC on ${address}: ${why} (grpcPort)`, { cause: error }));
-  });
-  return bound.promise;
-}
-
 class GrpcListener implements Listener {
   readonly name = "grpc-js";
   readonly port: number;
-  readonly #server: Server;
-  readonly #inFlight: InFlight;
-  #shutdown: Deferred<void> | null = null;
+  readonly #connections: GrpcConnections;
+  readonly #gate: CallGate;
+  readonly #runner: CallRunner;
 
-  constructor(server: Server, inFlight: InFlight, port: number) {
-    this.#server = server;
-    this.#inFlight = inFlight;
+  constructor(port: number, connections: GrpcConnections, gate: CallGate, runner: CallRunner) {
     this.port = port;
+    this.#connections = connections;
+    this.#gate = gate;
+    this.#runner = runner;
   }
 
-  /** Every connection gets a GOAWAY: its clients go elsewhere with new calls. */
   stopAccepting(): void {
-    void this.#beginShutdown();
+    this.#connections.stopAccepting();
   }
 
   async close(deadlineMs: number): Promise<void> {
-    // A call whose client left is still computed: it counts here, not in grpc-js.
-    const work = this.#beginShutdown().then(() => this.#inFlight.whenIdle());
+    this.stopAccepting();
+    // A call whose client left is no longer open, but still computed.
+    const work = Promise.all([this.#gate.whenIdle(), this.#runner.whenIdle()]);
     try {
-      await withDeadline(work, deadlineMs, () => `${this.#inFlight.count} gRPC calls were cut off`);
+      await withDeadline(work, deadlineMs, () => `${this.#gate.openCount} gRPC calls were cut off`);
     } finally {
-      this.#server.forceShutdown();
+      this.#gate.cutOff();
+      await this.#connections.end(FLUSH_MS);
     }
-  }
-
-  #beginShutdown(): Promise<void> {
-    if (this.#shutdown !== null) return this.#shutdown.promise;
-    const shutdown = createDeferred<void>();
-    this.#shutdown = shutdown;
-    this.#server.tryShutdown((error) => {
-      if (error === undefined) shutdown.resolve();
-      else shutdown.reject(error);
-    });
-    return shutdown.promise;
   }
 }

@@ -16,8 +16,6 @@ export interface HttpExchange {
   /** Raw, perhaps with a query string. */
   readonly path: string;
   readonly headers: RequestHeaders;
-  /** The client went away; answering is a no-op from then on. */
-  readonly isAborted: boolean;
   /** `stopReading` cut the body short. */
   readonly isReadingStopped: boolean;
   /**
@@ -29,7 +27,7 @@ export interface HttpExchange {
   /** Ends a `readBody` that is under way; later bytes are thrown away. */
   stopReading(reason: InferError): void;
   /**
-   * Answers, with Content-Length. Resolves when the last byte is with the socket or the client is
+   * Answers, with Content-Length; a no-op where the client has gone. Resolves when the last byte is with the socket or the client is
    * gone; never rejects. A client that takes nothing for bodyTimeoutMs is cut off. `parts` must not
    * change until then. REQUIRES: called at most once.
    * @param headers names and values in turn

@@ -36,10 +36,6 @@ export class NodeExchange implements HttpExchange {
     res.on("close", () => this.#closed());
   }
 
-  get isAborted(): boolean {
-    return this.#isAborted;
-  }
-
   get isReadingStopped(): boolean {
     return this.#isReadingStopped;
   }

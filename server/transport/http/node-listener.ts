@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Duplex } from "node:stream";
 import { InferError } from "../../../protocols/core/status.ts";
@@ -34,18 +34,29 @@ export async function createNodeListener(
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
   });
-  server.on("request", (req, res) => {
-    void handler.handle(new NodeExchange(req, res, options.bodyTimeoutMs, false));
-  });
-  server.on("checkContinue", (req, res) => {
-    void handler.handle(new NodeExchange(req, res, options.bodyTimeoutMs, true));
-  });
+  /** Connections with a request under way: an answer to garbage behind it would be taken for its own. */
+  const busy = new WeakMap<Duplex, number>();
+  const serve = async (req: IncomingMessage, res: ServerResponse, mustContinue: boolean) => {
+    const { socket } = req;
+    busy.set(socket, (busy.get(socket) ?? 0) + 1);
+    await handler.handle(new NodeExchange(req, res, options.bodyTimeoutMs, mustContinue));
+    busy.set(socket, (busy.get(socket) ?? 0) - 1);
+  };
+  server.on("request", (req, res) => void serve(req, res, false));
+  server.on("checkContinue", (req, res) => void serve(req, res, true));
   server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isWebSocketUpgrade(req)) streams.upgrade(req, socket, head);
     else declineUpgrade(server, req, socket, head);
   });
-  server.on("clientError", (error, socket) => refuseGarbage(handler, error, socket));
-  const port = await listen(server, options);
+  server.on("clientError", (error, socket) => {
+    if ((busy.get(socket) ?? 0) > 0) socket.destroy();
+    else refuseGarbage(handler, error, socket);
+  });
+  const port = await listen(server, options).catch((error: unknown) => {
+    streams.terminate();
+    throw error;
+  });
+  server.on("error", (error) => context.log.error({ err: error }, "http listener"));
   const stopAccepting = () => {
     handler.startClosing();
     // Not http.Server's own close, which also ends idle connections under a request on its way.
@@ -66,6 +77,7 @@ export async function createNodeListener(
         );
       } finally {
         streams.terminate();
+        // Ends the timer that looks for slow heads; the port is closed already.
         server.close();
         server.closeAllConnections();
       }
@@ -89,6 +101,11 @@ function refuseGarbage(handler: HttpHandler, error: NodeJS.ErrnoException, socke
     return;
   }
   const exchange = new UpgradeExchange(null, socket);
-  const problem = new InferError("invalid-argument", "this is not a well-formed HTTP request");
-  void handler.refuse(exchange, handler.requestId(exchange), problem);
+  void handler.refuse(exchange, handler.requestId(exchange), explain(error));
+}
+
+function explain(error: NodeJS.ErrnoException): InferError {
+  return error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+    ? new InferError("deadline-exceeded", `the head did not arrive within ${HEAD_TIMEOUT_MS} ms`)
+    : new InferError("invalid-argument", "this is not a well-formed HTTP request");
 }

@@ -37,10 +37,6 @@ export class UwsExchange implements HttpExchange {
     res.onAborted(() => this.#abort());
   }
 
-  get isAborted(): boolean {
-    return this.#isAborted;
-  }
-
   get isReadingStopped(): boolean {
     return this.#isReadingStopped;
   }
@@ -153,7 +149,6 @@ class LargeSend {
           return true;
         }
         if (!isTaken) return false;
-        offset = end;
       }
       start = end;
     }

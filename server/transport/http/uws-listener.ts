@@ -1,10 +1,10 @@
-import type { us_listen_socket } from "uWebSockets.js";
+import type { TemplatedApp, us_listen_socket, us_socket } from "uWebSockets.js";
 import type { Listener, ServingContext } from "../serving-context.ts";
 import { UwsStreams } from "../websocket/uws-streams.ts";
 import { HttpHandler } from "./http-handler.ts";
 import type { HttpOptions } from "./http-options.ts";
 import { withDeadline } from "./in-flight.ts";
-import { loadUws } from "./load-uws.ts";
+import { loadUws, type UwsModule } from "./load-uws.ts";
 import { UwsExchange } from "./uws-exchange.ts";
 
 /**
@@ -28,11 +28,10 @@ export async function createUwsListener(
   app.any("/*", (res, req) => {
     void handler.handle(new UwsExchange(res, req, options.bodyTimeoutMs));
   });
-  const socket = await new Promise<us_listen_socket | false>((resolve) => {
-    app.listen(options.host, options.port, resolve);
+  const { socket, port } = await listen(uws, app, options).catch((error: unknown) => {
+    app.close();
+    throw error;
   });
-  if (socket === false) throw new Error(`cannot listen on ${options.host}:${options.port}`);
-  const port = uws.us_socket_local_port(socket as never);
   let isListening = true;
   const stopAccepting = () => {
     handler.startClosing();
@@ -47,10 +46,40 @@ export async function createUwsListener(
       stopAccepting();
       try {
         const idle = Promise.all([handler.inFlight.whenIdle(), streams.drain()]);
-        await withDeadline(idle, deadlineMs, () => `${handler.inFlight.count} requests in flight`);
+        await withDeadline(
+          idle,
+          deadlineMs,
+          () => `${handler.inFlight.count + streams.inFlight} requests in flight`,
+        );
       } finally {
         app.close();
       }
     },
   };
+}
+
+interface Bound {
+  readonly socket: us_listen_socket;
+  readonly port: number;
+}
+
+/**
+ * A port that the kernel chose (0) is not shared: uWebSockets.js sets SO_REUSEPORT only on a named one.
+ * So a free one is asked for, let go and bound by its number.
+ */
+async function listen(uws: UwsModule, app: TemplatedApp, options: HttpOptions): Promise<Bound> {
+  if (options.port !== 0) return bind(uws, app, options.host, options.port);
+  const probe = await bind(uws, app, options.host, 0);
+  uws.us_listen_socket_close(probe.socket);
+  return bind(uws, app, options.host, probe.port);
+}
+
+function bind(uws: UwsModule, app: TemplatedApp, host: string, port: number): Promise<Bound> {
+  return new Promise((resolve, reject) => {
+    app.listen(host, port, (socket) => {
+      if (socket === false) reject(new Error(`cannot listen on ${host}:${port}`));
+      // A listen socket is a socket; the library's types do not say so.
+      else resolve({ socket, port: uws.us_socket_local_port(socket as us_socket) });
+    });
+  });
 }

@@ -3,8 +3,8 @@ import { describe, test } from "node:test";
 import { ROLES } from "../../access/principal.ts";
 import { ask, RawClient, StreamClient } from "./clients.ts";
 import { KEYS } from "./fake-context.ts";
+import { type Rig, serve } from "./rig.ts";
 import { ROUTES, type RouteEntry } from "./route-table.ts";
-import { type Rig, serve } from "./transport-contract.ts";
 
 type Expected = "served" | 401 | 403;
 

@@ -31,6 +31,8 @@ export interface FakeContext extends ServingContext {
   readonly models: FakeModels;
   /** Lines written by the logger. */
   readonly logged: string[];
+  /** Keys that stopped working. */
+  readonly revoked: Set<string>;
   /** `load double by admin-key`, … */
   readonly steered: string[];
   isReadyNow: boolean;
@@ -45,6 +47,7 @@ export function createFakeContext(
   const models = createFakeModels();
   const logged: string[] = [];
   const steered: string[] = [];
+  const revoked = new Set<string>();
   let running = 0;
   const pipeline = new Pipeline({
     serving: () => models.map,
@@ -66,9 +69,10 @@ export function createFakeContext(
     models,
     logged,
     steered,
+    revoked,
     isReadyNow: true,
     isDrainingNow: false,
-    gatekeeper: needsKey ? keyGatekeeper : openGatekeeper,
+    gatekeeper: needsKey ? keyGatekeeper(revoked) : openGatekeeper,
     log: pino({ level: "error" }, { write: (line: string) => logged.push(line) }),
     isReady: () => context.isReadyNow,
     isDraining: () => context.isDrainingNow,
@@ -85,9 +89,10 @@ const openGatekeeper: Gatekeeper = {
   authorise: () => undefined,
 };
 
-const keyGatekeeper: Gatekeeper = {
+const keyGatekeeper = (revoked: ReadonlySet<string>): Gatekeeper => ({
   authenticate(credential) {
-    const key = credential === null ? undefined : KEYS[credential];
+    const isLost = credential === null || revoked.has(credential);
+    const key = isLost ? undefined : KEYS[credential];
     if (key === undefined) throw new InferError("unauthenticated", "a known key is needed");
     return { id: credential ?? "", ...key };
   },
@@ -98,4 +103,4 @@ const keyGatekeeper: Gatekeeper = {
     if (ROLES.indexOf(principal.role) >= needed && isModelAllowed) return;
     throw new InferError("permission-denied", `${principal.id} may not ${action} ${model ?? ""}`);
   },
-};
+});

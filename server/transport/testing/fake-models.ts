@@ -38,6 +38,8 @@ export class Gate {
 export interface FakeModels {
   readonly map: ServingMap;
   readonly gate: Gate;
+  /** Runs begun so far. */
+  runs(): number;
   /** Leases held over all models. */
   leases(): number;
 }
@@ -52,13 +54,19 @@ type Compute = (x: Float32Array, job: Job) => Float32Array | Promise<Float32Arra
 export function createFakeModels(): FakeModels {
   const gate = new Gate();
   const counters: LeaseCounter[] = [];
+  let runs = 0;
   const model = (
     name: string,
     compute: Compute,
     versions: readonly number[] = [1],
   ): ServingModel => {
     const served = versions.map((version): [number, LeaseCounter] => {
-      const counter = new LeaseCounter(fakeServable(name, version, compute));
+      const counter = new LeaseCounter(
+        fakeServable(name, version, (x, job) => {
+          runs += 1;
+          return compute(x, job);
+        }),
+      );
       counters.push(counter);
       return [version, counter];
     });
@@ -98,7 +106,12 @@ export function createFakeModels(): FakeModels {
     unready,
   ];
   const map = new ServingMap(1, new Map(models.map((entry) => [entry.name, entry])));
-  return { map, gate, leases: () => counters.reduce((sum, counter) => sum + counter.count, 0) };
+  return {
+    map,
+    gate,
+    runs: () => runs,
+    leases: () => counters.reduce((sum, counter) => sum + counter.count, 0),
+  };
 }
 
 function fakeServable(name: string, version: number, compute: Compute): Servable {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ask, inferBody, RawClient, until } from "./clients.ts";
-import { type Rig, serve } from "./transport-contract.ts";
+import { type Rig, serve } from "./rig.ts";
 
 const HEAD = "POST /v2/models/double/infer HTTP/1.1\r\nHost: localhost\r\n";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ask, inferBody, RawClient, StreamClient, until } from "./clients.ts";
 import { TEST_OPTIONS } from "./fake-context.ts";
-import { type Rig, serve } from "./transport-contract.ts";
+import { type Rig, serve } from "./rig.ts";
 
 /** Leaving without losing anything. */
 export function shutdownContract(rig: Rig): void {
@@ -52,6 +52,26 @@ export function shutdownContract(rig: Rig): void {
         assert.equal(goodbye.code, 1012);
         await closed;
       }));
+
+    test("close lets a slow client read all that waits for it before it says goodbye", () =>
+      serve(
+        rig,
+        { maxStreamEgressBytes: 64 * 1024 * 1024, maxStreamInflight: 100 },
+        async (served) => {
+          const { port, listener, context } = served;
+          const client = await new StreamClient(port, "/v2/models/huge/stream").settled();
+          client.ws.pause();
+          for (let i = 0; i < 80; i += 1) client.infer(`h${i}`, [100_000]);
+          await until("the runs", () => context.models.runs() === 80);
+          const closed = listener.close(10_000);
+          client.infer("late", [1]);
+          client.ws.resume();
+          assert.equal((await client.waitClosed()).code, 1012);
+          const answers = client.frames.filter((frame) => frame.outputs !== undefined);
+          assert.equal(answers.length, 80);
+          await closed;
+        },
+      ));
 
     test("close rejects at its deadline, says what hung, and closes anyway", () =>
       serve(rig, {}, async ({ port, listener, context }) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ask, StreamClient, until } from "./clients.ts";
-import { type Rig, serve } from "./transport-contract.ts";
+import { type Rig, serve } from "./rig.ts";
 
 /** WebSocket: many requests in flight over one connection. */
 export function streamContract(rig: Rig): void {
@@ -65,6 +65,8 @@ export function streamContract(rig: Rig): void {
         await expectCode(null, "invalid-argument");
         client.ws.send(Buffer.from([1, 2, 3]), { binary: true });
         await expectCode(null, "unsupported", /sluice\.json/);
+        client.send({ id: "half", inputs: "no" });
+        await expectCode("half", "invalid-argument");
         client.infer("x", [1], { model_name: "double" });
         await expectCode("x", "invalid-argument", /conflicts/);
         client.infer("same", [1]);
@@ -76,7 +78,7 @@ export function streamContract(rig: Rig): void {
         client.infer("ninth", [1]);
         await expectCode("ninth", "queue-full", /maxStreamInflight/);
         context.models.gate.openAll();
-        assert.equal((await client.waitFrames(13)).length, 13);
+        assert.equal((await client.waitFrames(14)).length, 14);
         client.ws.terminate();
         const free = await new StreamClient(port, "/v2/stream").settled();
         free.infer("n", [1]);
@@ -94,7 +96,7 @@ export function streamContract(rig: Rig): void {
       }));
 
     test("keys: in a header, or as a subprotocol that is never echoed; leave is asked per frame", () =>
-      serve(rig, { needsKey: true }, async ({ port }) => {
+      serve(rig, { needsKey: true }, async ({ port, context }) => {
         const protocols = ["sluice.json", "sluice.key.double-key"];
         const browser = await new StreamClient(port, "/v2/stream", {}, protocols).settled();
         assert.equal(browser.ws.protocol, "sluice.json");
@@ -113,6 +115,13 @@ export function streamContract(rig: Rig): void {
         reader.infer("r", [1], { model_name: "double" });
         assert.equal((await reader.waitFrames(1))[0].code, "permission-denied");
         reader.ws.terminate();
+        const doomed = await new StreamClient(port, "/v2/models/double/stream", {
+          "x-api-key": "infer-key",
+        }).settled();
+        context.revoked.add("infer-key");
+        doomed.infer("d", [1]);
+        assert.equal((await doomed.waitFrames(1))[0].code, "unauthenticated");
+        doomed.ws.terminate();
       }));
 
     test("upgrades to what is no stream or no model are refused as JSON", () =>

@@ -1,6 +1,5 @@
 import type { ModelRef } from "../../../protocols/core/infer.ts";
 import { InferError } from "../../../protocols/core/status.ts";
-import type { Principal } from "../../access/principal.ts";
 import { draining } from "../http/draining.ts";
 import { assertSameOrigin } from "../http/host-rule.ts";
 import type { HttpExchange } from "../http/http-exchange.ts";
@@ -10,7 +9,8 @@ import { readSubprotocols } from "./subprotocols.ts";
 
 /** An upgrade that may go on. */
 export interface StreamAdmission {
-  readonly principal: Principal;
+  /** Asked anew for each frame, so that a revoked key ends its use here too. */
+  readonly credential: string | null;
   /** Of the URL; null on /v2/stream. */
   readonly ref: ModelRef | null;
   readonly subprotocol: string | null;
@@ -37,7 +37,7 @@ export function admitStream(
     assertSameOrigin(exchange.headers);
     if (context.isDraining()) throw draining();
     if (route.ref !== null) context.pipeline.serving.model(route.ref.name);
-    return { principal, ref: route.ref, subprotocol: offered.chosen, requestId };
+    return { credential, ref: route.ref, subprotocol: offered.chosen, requestId };
   } catch (thrown) {
     void handler.refuse(exchange, requestId, thrown);
     return null;

@@ -5,7 +5,11 @@ import {
   decodeFrame,
   encodeAnswerFrame,
   encodeErrorFrame,
+  type FrameRef,
+  type StreamFrame,
+  tryFrameId,
 } from "../../../protocols/stream/frame-codec.ts";
+import type { InferCall } from "../../request/pipeline.ts";
 import { draining } from "../http/draining.ts";
 import type { HttpOptions } from "../http/http-options.ts";
 import { InFlight } from "../http/in-flight.ts";
@@ -32,6 +36,7 @@ export class StreamSession {
   readonly #socket: StreamSocket;
   readonly #ids = new Set<string>();
   readonly #inFlight = new InFlight();
+  #isDraining = false;
   #isClosed = false;
 
   constructor(
@@ -58,13 +63,18 @@ export class StreamSession {
       this.#close(STATUS_TABLE["payload-too-large"].ws, `a frame may have ${limit} bytes`);
       return;
     }
-    let id: string | null = null;
+    const { limits } = this.#context.pipeline;
+    let frame: StreamFrame;
     try {
-      const frame = decodeFrame(text, this.#context.pipeline.limits);
-      id = frame.id;
-      this.#start(frame.id, this.#refOf(frame.ref), frame.request, text.byteLength);
+      frame = decodeFrame(text, limits);
     } catch (thrown) {
-      this.#sendError(id, thrown);
+      this.#sendError(tryFrameId(text, limits), thrown);
+      return;
+    }
+    try {
+      this.#start(frame, text.byteLength);
+    } catch (thrown) {
+      this.#sendError(frame.id, thrown);
     }
   }
 
@@ -85,18 +95,22 @@ export class StreamSession {
 
   /** Answers what is in flight, then closes with 1012. Resolves when that is said. */
   async drain(): Promise<void> {
+    this.#isDraining = true;
     await this.#inFlight.whenIdle();
+    await this.#socket.flushed();
     this.#close(STATUS_TABLE.draining.ws, "the server is shutting down");
   }
 
   /** Synchronous up to the pipeline. @throws InferError when the frame may not start */
-  #start(id: string, ref: ModelRef, request: InferRequest, bytes: number): void {
+  #start({ id, ref: asked, request }: StreamFrame, bytes: number): void {
     const { gatekeeper, pipeline } = this.#context;
     if (this.#ids.has(id)) {
       throw new InferError("invalid-argument", `id ${JSON.stringify(id)} is still in flight`);
     }
-    if (this.#context.isDraining()) throw draining();
-    gatekeeper.authorise(this.#admission.principal, "infer", ref.name);
+    const ref = this.#refOf(asked);
+    const principal = gatekeeper.authenticate(this.#admission.credential);
+    gatekeeper.authorise(principal, "infer", ref.name);
+    if (this.#isDraining || this.#context.isDraining()) throw draining();
     if (this.#ids.size >= this.#options.maxStreamInflight) {
       throw new InferError(
         "queue-full",
@@ -107,16 +121,20 @@ export class StreamSession {
     pipeline.bytes.reserve(bytes);
     this.#ids.add(id);
     this.#inFlight.enter();
-    void this.#run(id, ref, request, bytes);
+    void this.#run(id, bytes, {
+      principal,
+      ref,
+      wire: request,
+      codec: FRAME_CODEC,
+      protocol: "websocket",
+      deadlineEpochMs: null,
+    });
   }
 
-  async #run(id: string, ref: ModelRef, request: InferRequest, bytes: number): Promise<void> {
+  async #run(id: string, bytes: number, call: InferCall<InferRequest, Uint8Array>): Promise<void> {
     const { pipeline } = this.#context;
     try {
-      const { principal } = this.#admission;
-      const codec = FRAME_CODEC;
-      const call = { principal, ref, wire: request, codec, deadlineEpochMs: null } as const;
-      const answer = await pipeline.infer({ ...call, protocol: "websocket" });
+      const answer = await pipeline.infer(call);
       this.#ids.delete(id);
       this.#send(answer);
     } catch (thrown) {
@@ -129,7 +147,7 @@ export class StreamSession {
   }
 
   /** The URL's model and version, the frame's, or both where they agree. */
-  #refOf(asked: { readonly name: string | null; readonly version: string | null }): ModelRef {
+  #refOf(asked: FrameRef): ModelRef {
     const bound = this.#admission.ref;
     const name = agree("model_name", bound?.name ?? null, asked.name);
     if (name === null) {

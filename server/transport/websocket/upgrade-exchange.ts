@@ -26,10 +26,6 @@ export class UpgradeExchange implements HttpExchange {
     socket.on("error", () => socket.destroy());
   }
 
-  get isAborted(): boolean {
-    return this.#socket.destroyed;
-  }
-
   readBody(): Promise<void> {
     return Promise.reject(new Error("an upgrade has no body"));
   }
@@ -40,6 +36,7 @@ export class UpgradeExchange implements HttpExchange {
 
   /** Always the last answer of its connection. */
   respond(status: number, headers: readonly string[], parts: readonly Uint8Array[]): Promise<void> {
+    if (this.#socket.destroyed) return Promise.resolve();
     let head = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`;
     for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
     head += `content-length: ${byteLengthOf(parts)}\r\nconnection: close\r\n\r\n`;

@@ -1,4 +1,5 @@
 import type { TemplatedApp, WebSocket } from "uWebSockets.js";
+import { createDeferred, type Deferred } from "../../lib/deferred.ts";
 import type { HttpHandler } from "../http/http-handler.ts";
 import type { HttpOptions } from "../http/http-options.ts";
 import { UwsExchange } from "../http/uws-exchange.ts";
@@ -64,8 +65,13 @@ export class UwsStreams {
         if (isBinary) session?.onBinary();
         else session?.onText(new Uint8Array(message));
       },
+      drain: (ws) => ws.getUserData().open?.socket.onDrain(),
       close: (ws) => this.#closed(ws.getUserData()),
     });
+  }
+
+  get inFlight(): number {
+    return this.#sessions.inFlight;
   }
 
   /** Resolves when every session has answered what it had and has said goodbye. */
@@ -92,6 +98,7 @@ export class UwsStreams {
 /** Touching a closed uWebSockets.js socket throws; this one remembers. */
 class UwsStreamSocket implements StreamSocket {
   #ws: WebSocket<UserData> | null;
+  #flushed: Deferred<void> | null = null;
 
   constructor(ws: WebSocket<UserData>) {
     this.#ws = ws;
@@ -105,11 +112,24 @@ class UwsStreamSocket implements StreamSocket {
     return this.#ws?.getBufferedAmount() ?? 0;
   }
 
+  flushed(): Promise<void> {
+    if (this.bufferedBytes() === 0) return Promise.resolve();
+    this.#flushed ??= createDeferred<void>();
+    return this.#flushed.promise;
+  }
+
   close(code: number, reason: string): void {
     this.#ws?.end(code, reason);
   }
 
+  onDrain(): void {
+    if (this.bufferedBytes() > 0) return;
+    this.#flushed?.resolve();
+    this.#flushed = null;
+  }
+
   onClosed(): void {
     this.#ws = null;
+    this.onDrain();
   }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
+import { createDeferred, type Deferred } from "../../lib/deferred.ts";
 import type { HttpHandler } from "../http/http-handler.ts";
 import type { HttpOptions } from "../http/http-options.ts";
 import type { ServingContext } from "../serving-context.ts";
@@ -12,7 +13,7 @@ import { UpgradeExchange } from "./upgrade-exchange.ts";
 
 /** A client that answers no ping for one interval is cut off. */
 const PING_INTERVAL_MS = 30_000;
-/** How long a closing handshake may take at shutdown. */
+/** How long a closing handshake may take at shutdown, once everything is sent. */
 const GOODBYE_MS = 2000;
 
 /** The WebSockets of one node:http listener. */
@@ -102,17 +103,33 @@ export class WsStreams {
 
 class WsStreamSocket implements StreamSocket {
   readonly #ws: WebSocket;
+  #unsent = 0;
+  #flushed: Deferred<void> | null = null;
 
   constructor(ws: WebSocket) {
     this.#ws = ws;
   }
 
   sendText(text: Uint8Array): void {
-    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(text, { binary: false });
+    if (this.#ws.readyState !== this.#ws.OPEN) return;
+    this.#unsent += 1;
+    // Called when the frame is with the kernel, and when the connection ended first.
+    this.#ws.send(text, { binary: false }, () => {
+      this.#unsent -= 1;
+      if (this.#unsent > 0) return;
+      this.#flushed?.resolve();
+      this.#flushed = null;
+    });
   }
 
   bufferedBytes(): number {
     return this.#ws.bufferedAmount;
+  }
+
+  flushed(): Promise<void> {
+    if (this.#unsent === 0) return Promise.resolve();
+    this.#flushed ??= createDeferred<void>();
+    return this.#flushed.promise;
   }
 
   close(code: number, reason: string): void {
