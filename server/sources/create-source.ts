@@ -24,6 +24,6 @@ export function createSource(location: string, options: SourceOptions): Source {
   const { home, azure, pause, log } = options;
   const isContainer = isContainerLocation(location);
   const place = isContainer ? location : resolve(location);
-  const reader = isContainer ? new AzureBlobReader(place, azure) : new DirectoryReader(place, log);
+  const reader = isContainer ? new AzureBlobReader(place, azure) : new DirectoryReader(place);
   return new RepositorySource({ reader, home, location: place, pause, log });
 }

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import { type BigIntStats, constants, watch } from "node:fs";
+import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open, readdir, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { INDEX_PATH } from "../../protocols/repository/layout.ts";
+import { watchFolder } from "../lib/watch-folder.ts";
 import {
   type Range,
   ReadError,
   type RepositoryReader,
   type Snapshot,
-  type SourceLog,
 } from "./repository-reader.ts";
 
 /**
@@ -18,12 +18,10 @@ import {
 export class DirectoryReader implements RepositoryReader {
   readonly description: string;
   readonly #root: string;
-  readonly #log: SourceLog;
 
-  constructor(root: string, log: SourceLog) {
+  constructor(root: string) {
     this.description = `directory ${root}`;
     this.#root = root;
-    this.#log = log;
   }
 
   async readIfChanged(
@@ -69,17 +67,9 @@ export class DirectoryReader implements RepositoryReader {
   }
 
   watch(wake: () => void): () => void {
-    try {
-      const watcher = watch(this.#root, { persistent: false }, (_event, file) => {
-        if (file === null || file === INDEX_PATH) wake();
-      });
-      watcher.on("error", () => watcher.close());
-      return () => watcher.close();
-    } catch (error) {
-      const why = codeOf(error);
-      this.#log.info({ why }, "the repository folder cannot be watched; polling alone will do");
-      return () => undefined;
-    }
+    return watchFolder(this.#root, (file) => {
+      if (file === null || file === INDEX_PATH) wake();
+    });
   }
 
   async #withFile<T>(

@@ -73,7 +73,7 @@ for (const { name, create } of FIXTURES) {
       reader = new WatchedReader(
         isAzure
           ? new AzureBlobReader(fixture.location, fixture.azure)
-          : new DirectoryReader(fixture.location, quiet),
+          : new DirectoryReader(fixture.location),
       );
     });
     afterEach(async () => {
@@ -186,7 +186,7 @@ it("a folder that is not there is an error, never an empty repository", async (t
   t.after(home.close);
   const location = join(home.path, "nowhere");
   const source = new RepositorySource({
-    reader: new DirectoryReader(location, quiet),
+    reader: new DirectoryReader(location),
     home: home.path,
     location,
     pause: async () => undefined,
