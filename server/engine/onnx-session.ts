@@ -58,6 +58,8 @@ export async function openOnnxSession(
     graphOptimizationLevel: "all",
     logSeverityLevel: LOG_FATAL_ONLY,
     executionProviders: ["cpu"],
+    // Threads that spin for the next run take the core that serving threads need.
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
   });
   return {
     signature: {
