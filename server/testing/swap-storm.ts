@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { RepositoryStore } from "../../pipelines/publish/repository-store.ts";
 import type { InferenceClient } from "../../protocols/client/inference-client.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
@@ -18,6 +19,7 @@ export interface StormReport {
 const MODEL = "scale";
 const REF = { name: MODEL, version: null };
 const WORKERS_PER_CLIENT = 2;
+const PACE_MS = 1;
 /** Version n multiplies by one of these; few models, so that each is vetted once. */
 const FACTORS = [2, 3, 5, 7];
 
@@ -87,6 +89,9 @@ class Storm {
       } catch (thrown) {
         this.failures.push(`${client.protocol}: ${String(thrown)}`);
       }
+      // Clients share this thread with the server's control thread: without a pause they would
+      // measure each other, and swaps would wait for them.
+      await delay(PACE_MS);
     }
   }
 
