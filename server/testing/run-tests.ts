@@ -10,7 +10,7 @@ import { listTestFiles, REPOSITORY_ROOT } from "./test-files.ts";
 import { TestTally } from "./test-tally.ts";
 
 const CONCURRENCY = 2;
-const FILE_TIMEOUT_MS = 300_000;
+const FILE_TIMEOUT_MS = 900_000;
 
 /** Streams the runner's report to standard output; resolves with the counts. */
 async function runFiles(files: readonly string[]): Promise<TestTally> {
