@@ -26,10 +26,13 @@ export interface AccessRoom {
 }
 
 /** @throws KeyFileError or AuditLogError when either file cannot be used */
-export async function openAccessRoom(config: Config, log: Logger): Promise<AccessRoom> {
-  const { keysFile } = config;
+export async function openAccessRoom(
+  config: Config,
+  log: Logger,
+  onAuditLost: () => void,
+): Promise<AccessRoom> {
   const audit = await openAuditLog(auditLogPath(config.home), Date.now);
-  const record = (entry: AuditEntry) => appendOrLog(audit, entry, log);
+  const record = (entry: AuditEntry) => appendOrTell(audit, entry, log, onAuditLost);
   const denials = createDenialCoalescer({
     windowMs: DENIAL_WINDOW_MS,
     maxBuckets: MAX_DENIAL_BUCKETS,
@@ -39,20 +42,28 @@ export async function openAccessRoom(config: Config, log: Logger): Promise<Acces
   const timer = setInterval(() => denials.flushDue(), DENIAL_WINDOW_MS);
   timer.unref();
   let stopWatching: () => void = () => undefined;
+  const mode = accessMode(config);
   return {
-    mode: keysFile === null ? openMode(config) : { kind: "keys", records: readKeyFile(keysFile) },
+    mode,
     record,
     recordDenial: (denial) => denials.add(denial),
     watchKeys: (onKeys) => {
-      if (keysFile !== null) stopWatching = watchKeyFile(keysFile, onKeys, log);
+      if (mode.kind === "keys") stopWatching = watchKeyFile(mode, onKeys, log);
     },
     close: () => closeAll(audit, denials, timer, stopWatching),
   };
 }
 
+type KeyMode = Extract<AccessMode, { kind: "keys" }> & { readonly path: string };
+
+function accessMode({ keysFile, host }: Config): KeyMode | Exclude<AccessMode, { kind: "keys" }> {
+  if (keysFile === null) return openMode(host);
+  return { kind: "keys", records: readKeyFile(keysFile), path: keysFile };
+}
+
 /** Without keys, only who sits at this machine may steer; a wider network (--insecure) may infer. */
-function openMode(config: Config): AccessMode {
-  return { kind: "open", role: isLoopback(config.host) ? "admin" : "infer" };
+function openMode(host: string): Extract<AccessMode, { kind: "open" }> {
+  return { kind: "open", role: isLoopback(host) ? "admin" : "infer" };
 }
 
 async function closeAll(
@@ -68,18 +79,24 @@ async function closeAll(
 }
 
 /** Serving goes on when the disk is full, but the loss is told. */
-function appendOrLog(audit: AuditLog, entry: AuditEntry, log: Logger): void {
+function appendOrTell(
+  audit: AuditLog,
+  entry: AuditEntry,
+  log: Logger,
+  onAuditLost: () => void,
+): void {
   audit.append(entry).catch((thrown: unknown) => {
+    onAuditLost();
     log.error({ err: thrown, action: entry.action, target: entry.target }, "audit record lost");
   });
 }
 
 function watchKeyFile(
-  path: string,
+  { path, records: first }: KeyMode,
   onKeys: (records: readonly KeyRecord[]) => void,
   log: Logger,
 ): () => void {
-  let last = JSON.stringify(readKeyFile(path));
+  let last = JSON.stringify(first);
   const check = () => {
     try {
       const records = readKeyFile(path);
@@ -98,6 +115,8 @@ function watchKeyFile(
   });
   const timer = setInterval(check, KEY_POLL_MS);
   timer.unref();
+  // It may have changed since the threads were given their records.
+  check();
   return () => {
     watcher.close();
     clearInterval(timer);

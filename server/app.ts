@@ -1,14 +1,15 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { InferError, type StatusCode } from "../protocols/core/status.ts";
 import type { AccessRoom } from "./access-room.ts";
 import { openAccessRoom } from "./access-room.ts";
 import type { Config } from "./config/config.ts";
+import { isLoopback } from "./config/cross-checks.ts";
 import type { Secrets } from "./config/secrets.ts";
 import type { EngineChannel } from "./engine/connect.ts";
 import { createPortableEngine } from "./engine/portable-engine.ts";
 import { createProcessVetter } from "./engine/process-vetter.ts";
 import { probePort } from "./lib/probe-port.ts";
+import type { VersionState } from "./models/lifecycle.ts";
 import { Manager } from "./models/manager.ts";
 import { type PollOutcome, Reconciler } from "./models/reconciler.ts";
 import type { Source } from "./models/source.ts";
@@ -20,11 +21,12 @@ import { createMetricsListener, type MetricsListener } from "./observe/metrics-l
 import { ByteBudget } from "./request/byte-budget.ts";
 import { createSource } from "./sources/create-source.ts";
 import { type RedisWake, watchRedis } from "./sources/redis-wake.ts";
-import type { SteerError, ThreadBirth } from "./threads/messages.ts";
+import { Steering } from "./steering.ts";
+import type { ThreadBirth } from "./threads/messages.ts";
 import { CounterReader, createCounterBlock, MAX_SLOTS } from "./threads/shared-counters.ts";
 import { createGaugeBlock, SharedGauge } from "./threads/shared-gauge.ts";
 import { createSlotPool } from "./threads/slot-pool.ts";
-import { type SteerCall, ThreadGroup } from "./threads/thread-group.ts";
+import { ThreadGroup } from "./threads/thread-group.ts";
 import { loadUws } from "./transport/http/load-uws.ts";
 
 export interface AppOptions {
@@ -58,7 +60,11 @@ export class App {
   readonly #threads: ThreadGroup;
   readonly #manager: Manager<EngineChannel>;
   readonly #reconciler: Reconciler<EngineChannel>;
+  readonly #steering: Steering<EngineChannel>;
+  readonly #stopping = new AbortController();
   readonly #access: AccessRoom;
+  /** Why each failed version failed last, so that each reason is audited once. */
+  readonly #auditedFailures = new Map<string, string | null>();
   readonly #metrics: ControlMetrics;
   readonly #registry: ReturnType<typeof createMetrics>["registry"];
   readonly #blocks: SharedBlocksOfAll;
@@ -76,8 +82,10 @@ export class App {
       pause,
       log,
     });
-    const access = await openAccessRoom(config, log);
-    return new App(options, source, access);
+    let app: App | null = null;
+    const onAuditLost = () => app?.countAuditLoss();
+    app = new App(options, source, await openAccessRoom(config, log, onAuditLost));
+    return app;
   }
 
   private constructor(options: AppOptions, source: Source, access: AccessRoom) {
@@ -92,7 +100,7 @@ export class App {
         this.#metrics.denials.inc({ code: denial.code });
         this.#access.recordDenial(denial);
       },
-      onSteer: (call) => this.#steer(call),
+      onSteer: (call) => this.#steering.steer(call),
       onLost: (role, reason) => options.onFatal(`the ${role} thread ended: ${reason}`),
     });
     const reader = new CounterReader(this.#blocks.counters);
@@ -115,6 +123,14 @@ export class App {
       nowMs: Date.now,
       random: Math.random,
       onPoll: (outcome) => this.#onPoll(outcome),
+      onFault: (thrown) => this.#onFault(thrown),
+    });
+    this.#steering = new Steering({
+      manager: this.#manager,
+      bus: this.#bus,
+      nudge: () => this.#reconciler.nudge(),
+      record: (entry) => access.record(entry),
+      stopping: this.#stopping.signal,
     });
     this.#bus.subscribe((event) => this.#onState(event));
   }
@@ -171,6 +187,7 @@ export class App {
    * call is ever aborted (that would abort the process): this waits for it.
    */
   async stop(deadlineMs: number): Promise<boolean> {
+    this.#stopping.abort();
     this.#redis?.close();
     const reconciled = this.#reconciler.stop();
     const isClean = await this.#threads.stop(deadlineMs);
@@ -204,7 +221,8 @@ export class App {
       port,
       logLevel: config.logLevel,
       access: this.#access.mode,
-      allowedHosts: this.#access.mode.kind === "open" && !config.insecure ? "loopback" : "any",
+      allowedHosts:
+        this.#access.mode.kind === "open" && isLoopback(config.host) ? "loopback" : "any",
       maxBodyBytes: config.maxBodyBytes,
       maxInflightBytes: config.maxInflightBytes,
       maxStreamInflight: config.maxStreamInflight,
@@ -218,7 +236,7 @@ export class App {
   }
 
   #createManager(source: Source, reader: CounterReader): Manager<EngineChannel> {
-    const { config, pause } = this.#options;
+    const { config, pause, log } = this.#options;
     const bringer = new VersionBringer<EngineChannel>({
       source,
       vetter: createProcessVetter({
@@ -229,15 +247,17 @@ export class App {
       loader: createPortableEngine({
         engineThreads: config.engineThreads,
         intraOpThreads: intraOpThreads(config),
-        onSlotLost: (key, reason, isRefilled) => {
+        onSlotLost: (key, reason, refillInMs) => {
           this.#metrics.engineThreadsLost.inc();
-          this.#options.log.error({ key, reason, isRefilled }, "an engine thread ended by itself");
+          this.#options.log.error({ key, reason, refillInMs }, "an engine thread ended by itself");
         },
       }),
       slots: createSlotPool(MAX_SLOTS, (slot) => reader.clear(slot)),
       nowMs: Date.now,
       maxQueue: config.maxQueue,
       maxBatchRows: config.maxBatchRows,
+      onFailure: (id, thrown) =>
+        log.error({ ...id, err: thrown }, "a version cannot be brought up"),
       pause,
     });
     const isExplicit = config.modelControlMode === "explicit";
@@ -246,47 +266,8 @@ export class App {
       publisher: this.#threads,
       bus: this.#bus,
       nowMs: Date.now,
+      onFault: (thrown) => this.#onFault(thrown),
       explicit: isExplicit ? new Set(config.loadModel) : null,
-    });
-  }
-
-  /** Answers a load or unload call once the model serves, or says why it does not. */
-  async #steer(call: SteerCall): Promise<SteerError | null> {
-    try {
-      const settled = call.action === "load" ? this.#whenSettled(call.model) : Promise.resolve();
-      this.#manager.steer(call.action, call.model);
-      this.#reconciler.nudge();
-      await settled;
-      const why = call.action === "load" ? this.#manager.explain(call.model) : null;
-      this.#auditSteer(call, why);
-      if (why === null) return null;
-      return { code: "unavailable", message: `model '${call.model}' did not load: ${why}` };
-    } catch (thrown) {
-      if (!(thrown instanceof InferError)) throw thrown;
-      this.#auditSteer(call, thrown.message);
-      return { code: thrown.code satisfies StatusCode, message: thrown.message };
-    }
-  }
-
-  #auditSteer(call: SteerCall, failure: string | null): void {
-    this.#access.record({
-      actor: call.principal,
-      action: `model.${call.action}`,
-      target: call.model,
-      outcome: failure === null ? "ok" : "failed",
-      details: { reason: failure },
-    });
-  }
-
-  #whenSettled(model: string): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#manager.explain(model) === null) resolve();
-      const unsubscribe = this.#bus.subscribe(({ id, to }) => {
-        if (id.model !== model || (to !== "ready" && to !== "failed")) return;
-        unsubscribe();
-        // After the listeners: the manager publishes in the same turn.
-        setImmediate(resolve);
-      });
     });
   }
 
@@ -305,6 +286,26 @@ export class App {
     }
   }
 
+  countAuditLoss(): void {
+    this.#metrics.auditFailures.inc();
+  }
+
+  /** A fault of our own on the control path: what serves goes on serving. */
+  #onFault(thrown: unknown): void {
+    this.#options.log.error({ err: thrown }, "the control path met a fault");
+  }
+
+  /** Retries of a failed version go on for ever; only a new reason is a new fact. */
+  #isAudited(version: string, to: VersionState, reason: string | null): boolean {
+    if (to === "failed") {
+      if (this.#auditedFailures.get(version) === reason) return false;
+      this.#auditedFailures.set(version, reason);
+      return true;
+    }
+    if (to === "ready") this.#auditedFailures.delete(version);
+    return to === "ready" || to === "unloaded";
+  }
+
   #onState({ id, from, to, reason }: StateEvent): void {
     this.#metrics.transitions.inc({ to });
     // It may be wanted again since its unload began.
@@ -312,7 +313,7 @@ export class App {
     const line = { model: id.model, version: id.version, from, to, reason };
     if (to === "failed") this.#options.log.error(line, "version failed");
     else this.#options.log.info(line, "version state");
-    if (to !== "ready" && to !== "failed" && to !== "unloaded") return;
+    if (!this.#isAudited(`${id.model}/${id.version}`, to, reason)) return;
     this.#access.record({
       actor: "sluice",
       action: `version.${to}`,

@@ -6,6 +6,7 @@ import { CommanderError } from "commander";
 import type { Io } from "./commands/io.ts";
 import { createPause } from "./commands/pause.ts";
 import { buildProgram, type Rooms } from "./commands/program.ts";
+import { catchStopSignals } from "./lib/stop-signals.ts";
 
 // Before anything loads ONNX Runtime, here or (as a copy of the environment) in workers and children.
 process.env["ORT_DISABLE_TELEMETRY"] = "1";
@@ -25,10 +26,11 @@ const pause = createPause(process.env["SLUICE_TEST_PAUSE"], io.stderr);
 
 const rooms: Rooms = {
   async serve(inputs) {
+    const stopSignals = catchStopSignals();
     const { loadConfig } = await import("./config/load.ts");
     const { runServe } = await import("./serve.ts");
     const { config, secrets } = loadConfig(inputs);
-    return runServe(config, secrets, { stdout: io.stdout, pause });
+    return runServe(config, secrets, { stdout: io.stdout, stopSignals, pause });
   },
   async publish(request, inputs) {
     const { loadPlaces } = await import("./config/load.ts");
@@ -47,6 +49,10 @@ const rooms: Rooms = {
     const { readSecrets } = await import("./config/secrets.ts");
     const { runRemove } = await import("../pipelines/publish/command.ts");
     return runRemove(model, loadPlaces(inputs), readSecrets(inputs.env).azure, io);
+  },
+  async infer(args) {
+    const { runInfer } = await import("./commands/infer.ts");
+    return runInfer(args, { ...io, stdin: process.stdin });
   },
   async bench(argv) {
     const { runBench } = await import("../bench/command.ts");

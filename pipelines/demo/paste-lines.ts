@@ -1,21 +1,44 @@
-import type { ServerProcess } from "./server-process.ts";
+import { join, relative, resolve, sep } from "node:path";
+import type { Endpoints } from "./server-process.ts";
 
-/** Commands to try against the running demo; `framePath` holds a request with one frame of speech. */
-export function pasteLines(server: ServerProcess, model: string, framePath: string): string {
-  const wsUrl = `${server.httpUrl.replace("http", "ws")}/v2/stream`;
-  const script = (module: string, create: string) =>
-    `node --input-type=module -e "import { readFileSync } from 'node:fs'; import { ${module.split(" ")[0]} } from './dist/protocols/client/${module.split(" ")[1]}'; import { oipRestCodec } from './dist/protocols/oip-rest/infer-codec.js'; import { DEFAULT_LIMITS } from './dist/protocols/core/limits.js'; const { inputs } = oipRestCodec.decode({ body: readFileSync('${framePath}'), jsonBytes: null }, DEFAULT_LIMITS); const client = await ${create}; const answer = await client.infer({ name: '${model}', version: null }, { inputs, outputs: ['output'] }); console.log(answer.modelVersion, answer.outputs[0].data); await client.close();"`;
-  const options = "{ apiKey: null, timeoutMs: 5000 }";
+export interface PasteContext {
+  readonly endpoints: Endpoints;
+  readonly model: string;
+  readonly home: string;
+  /** Holds a request with one frame of speech. */
+  readonly framePath: string;
+  /** Where the lines will be pasted. */
+  readonly cwd: string;
+}
+
+const DEFAULT_GRPC = "127.0.0.1:8001";
+const DEFAULT_HTTP = "http://127.0.0.1:8000";
+
+/** Commands to try against the running demo, as short as its ports and home allow. */
+export function pasteLines({ endpoints, model, home, framePath, cwd }: PasteContext): string {
+  const { httpUrl, grpcTarget, metricsUrl } = endpoints;
+  const frame = shortPath(framePath, cwd);
+  const wsUrl = httpUrl.replace("http", "ws");
+  const grpcAt = grpcTarget === DEFAULT_GRPC ? "" : ` --url ${grpcTarget}`;
+  const wsAt = httpUrl === DEFAULT_HTTP ? "" : ` --url ${wsUrl}`;
+  const homeAt = resolve(home) === join(cwd, ".sluice") ? "" : ` --home ${shortPath(home, cwd)}`;
   return [
-    "Try it:",
-    "  # HTTP",
-    `  curl -s ${server.httpUrl}/v2/models/${model}/infer -d @${framePath}`,
-    "  # gRPC",
-    `  ${script("createGrpcClient grpc-client.js", `createGrpcClient('${server.grpcTarget}', ${options})`)}`,
-    "  # WebSocket",
-    `  ${script("createWebSocketClient websocket-client.js", `createWebSocketClient('${wsUrl}', ${options})`)}`,
-    "  # what it does",
-    `  curl -s ${server.httpUrl}/v2/models/${model}`,
-    `  curl -s ${server.metricsUrl} | grep sluice_requests_total`,
+    "Try it, in another terminal:",
+    "  # HTTP, gRPC, WebSocket",
+    `  curl -s ${httpUrl}/v2/models/${model}/infer -d @${frame}`,
+    `  npx sluice infer --model ${model} --input ${frame} --protocol grpc${grpcAt}`,
+    `  npx sluice infer --model ${model} --input ${frame} --protocol websocket${wsAt}`,
+    "  # the version before, and back again",
+    `  npx sluice rollback --model ${model}${homeAt}`,
+    "  # what is loaded, and what was asked",
+    `  curl -s -X POST ${httpUrl}/v2/repository/index`,
+    `  curl -s ${metricsUrl} | grep sluice_requests_total`,
   ].join("\n");
+}
+
+/** Relative where that is shorter to read, quoted where a shell needs it. */
+function shortPath(path: string, cwd: string): string {
+  const inside = relative(cwd, path);
+  const short = inside === "" || inside.startsWith(`..${sep}`) || inside === ".." ? path : inside;
+  return /^[\w@%+=:,./-]+$/.test(short) ? short : `'${short.replaceAll("'", "'\\''")}'`;
 }

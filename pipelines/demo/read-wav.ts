@@ -7,21 +7,21 @@ export interface Recording {
 const PCM = 1;
 const CHUNK_HEAD_BYTES = 8;
 const RIFF_HEAD_BYTES = 12;
+const FORMAT_BYTES = 16;
 
 /** Reads a RIFF/WAVE file. @throws Error for anything but 16-bit mono PCM */
 export function readWav(bytes: Uint8Array): Recording {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (tag(bytes, 0) !== "RIFF" || tag(bytes, 8) !== "WAVE") throw new Error("expected a WAV file");
-  let sampleRate = 0;
+  let sampleRate: number | null = null;
   for (let at = RIFF_HEAD_BYTES; at + CHUNK_HEAD_BYTES <= bytes.byteLength; ) {
     const size = view.getUint32(at + 4, true);
     const body = at + CHUNK_HEAD_BYTES;
     if (tag(bytes, at) === "fmt ") sampleRate = readFormat(view, body);
     if (tag(bytes, at) === "data") {
-      return {
-        sampleRate,
-        samples: readSamples(view, body, Math.min(size, bytes.byteLength - body)),
-      };
+      if (sampleRate === null) throw new Error("the WAV file has no format before its data");
+      const samples = readSamples(view, body, Math.min(size, bytes.byteLength - body));
+      return { sampleRate, samples };
     }
     // Chunks are padded to even lengths.
     at = body + size + (size % 2);
@@ -30,6 +30,7 @@ export function readWav(bytes: Uint8Array): Recording {
 }
 
 function readFormat(view: DataView, at: number): number {
+  if (at + FORMAT_BYTES > view.byteLength) throw new Error("the WAV file ends within its format");
   const [format, channels, bits] = [
     view.getUint16(at, true),
     view.getUint16(at + 2, true),

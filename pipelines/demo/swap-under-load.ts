@@ -1,43 +1,58 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { InferenceClient } from "../../protocols/client/inference-client.ts";
 import type { ModelRef } from "../../protocols/core/infer.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 
 /** What a load of requests met while a new version was published. */
 export interface SwapReport {
+  /** Answers by version. */
   readonly answered: ReadonlyMap<string, number>;
   readonly failures: readonly string[];
   /** From the start of the publication to the first answer of the new version, per protocol. */
   readonly firstNewMs: ReadonlyMap<string, number>;
 }
 
+export interface SwapOptions {
+  readonly clients: readonly InferenceClient[];
+  readonly ref: ModelRef;
+  readonly inputs: readonly Tensor[];
+  /** Puts the new version up; resolves with its number. */
+  publish(): Promise<number>;
+  /** Called every two seconds while the new version is awaited. */
+  onWait(waitedMs: number, answers: number, failures: number): void;
+  /** Ends the load; swapUnderLoad then rejects with an AbortError. */
+  readonly signal: AbortSignal;
+}
+
+// Gentle on purpose: on a machine with two cores a load without pauses would take them from the
+// vetting child, which runs at low priority, and the viewer would wait for it.
 const WORKERS_PER_CLIENT = 2;
-const SETTLE_MS = 1000;
-const SWAP_TIMEOUT_MS = 30_000;
+const PAUSE_MS = 50;
+const SETTLE_MS = 500;
+const TELL_EVERY_MS = 2000;
+const SWAP_TIMEOUT_MS = 60_000;
 
 /**
- * Asks without pause over every client while `publish` puts a new version up, until each client has
- * met the new version and a while longer.
+ * Asks steadily over every client while `publish` puts a new version up, until each client has met
+ * the new version, and a little longer.
  */
-export async function swapUnderLoad(
-  clients: readonly InferenceClient[],
-  ref: ModelRef,
-  inputs: readonly Tensor[],
-  publish: () => Promise<number>,
-): Promise<SwapReport> {
-  const load = new Load(clients, ref, inputs);
+export async function swapUnderLoad(options: SwapOptions): Promise<SwapReport> {
+  const load = new Load(options);
   load.start();
-  await load.passes(SETTLE_MS);
-  const publishedAtMs = performance.now();
-  const version = String(await publish());
-  await load.untilAllMeet(version, publishedAtMs + SWAP_TIMEOUT_MS);
-  await load.passes(SETTLE_MS);
-  return load.stop(version, publishedAtMs);
+  try {
+    await delay(SETTLE_MS, undefined, { signal: options.signal });
+    const publishedAtMs = performance.now();
+    const version = String(await options.publish());
+    await load.untilAllMeet(version, publishedAtMs);
+    await delay(SETTLE_MS, undefined, { signal: options.signal });
+    return load.report(version, publishedAtMs);
+  } finally {
+    await load.stop();
+  }
 }
 
 class Load {
-  readonly #clients: readonly InferenceClient[];
-  readonly #ref: ModelRef;
-  readonly #inputs: readonly Tensor[];
+  readonly #options: SwapOptions;
   readonly #answered = new Map<string, number>();
   readonly #failures: string[] = [];
   /** Protocol and version, to the time of the first such answer. */
@@ -45,51 +60,56 @@ class Load {
   #isStopped = false;
   #workers: Promise<void>[] = [];
 
-  constructor(clients: readonly InferenceClient[], ref: ModelRef, inputs: readonly Tensor[]) {
-    this.#clients = clients;
-    this.#ref = ref;
-    this.#inputs = inputs;
+  constructor(options: SwapOptions) {
+    this.#options = options;
   }
 
   start(): void {
-    this.#workers = this.#clients.flatMap((client) =>
+    this.#workers = this.#options.clients.flatMap((client) =>
       Array.from({ length: WORKERS_PER_CLIENT }, () => this.#work(client)),
     );
   }
 
-  async passes(ms: number): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, ms));
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await Promise.all(this.#workers);
   }
 
-  async untilAllMeet(version: string, deadlineMs: number): Promise<void> {
-    const hasMet = () => this.#clients.every((c) => this.#firstMs.has(`${c.protocol} ${version}`));
+  async untilAllMeet(version: string, publishedAtMs: number): Promise<void> {
+    const { clients, signal, onWait } = this.#options;
+    const hasMet = () => clients.every((c) => this.#firstMs.has(`${c.protocol} ${version}`));
+    let toldMs = 0;
     while (!hasMet()) {
-      if (performance.now() > deadlineMs)
-        throw new Error(`version ${version} did not come to serve`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      const waitedMs = performance.now() - publishedAtMs;
+      if (waitedMs > SWAP_TIMEOUT_MS) throw new Error(`version ${version} did not come to serve`);
+      if (waitedMs - toldMs > TELL_EVERY_MS) {
+        toldMs = waitedMs;
+        const answers = [...this.#answered.values()].reduce((sum, count) => sum + count, 0);
+        onWait(waitedMs, answers, this.#failures.length);
+      }
+      await delay(10, undefined, { signal });
     }
   }
 
-  async stop(version: string, sinceMs: number): Promise<SwapReport> {
-    this.#isStopped = true;
-    await Promise.all(this.#workers);
-    const firstNewMs = new Map(
-      this.#clients.map((client): [string, number] => [
-        client.protocol,
-        (this.#firstMs.get(`${client.protocol} ${version}`) as number) - sinceMs,
-      ]),
-    );
+  report(version: string, publishedAtMs: number): SwapReport {
+    const firstNewMs = new Map<string, number>();
+    for (const { protocol } of this.#options.clients) {
+      const atMs = this.#firstMs.get(`${protocol} ${version}`);
+      if (atMs !== undefined) firstNewMs.set(protocol, atMs - publishedAtMs);
+    }
     return { answered: this.#answered, failures: this.#failures, firstNewMs };
   }
 
   async #work(client: InferenceClient): Promise<void> {
-    while (!this.#isStopped) {
+    const { ref, inputs, signal } = this.#options;
+    while (!this.#isStopped && !signal.aborted) {
       try {
-        const answer = await client.infer(this.#ref, { inputs: this.#inputs, outputs: null });
+        const answer = await client.infer(ref, { inputs, outputs: null });
         this.#count(client.protocol, answer.modelVersion);
       } catch (thrown) {
         this.#failures.push(thrown instanceof Error ? thrown.message : String(thrown));
       }
+      await delay(PAUSE_MS);
     }
   }
 

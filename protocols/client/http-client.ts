@@ -60,7 +60,7 @@ class HttpClient implements InferenceClient, ControlClient {
     };
     if (jsonBytes !== null) headers[JSON_BYTES_HEADER] = String(jsonBytes);
     const reply = await this.#call("POST", `${modelPath(ref)}/infer`, headers, body);
-    if (reply.status !== 200) throw decodeErrorBody(reply.status, reply.body);
+    if (reply.status !== 200) throw failureOf(reply);
     return decodeRestResponse(reply.body, jsonBytesOf(reply));
   }
 
@@ -74,7 +74,7 @@ class HttpClient implements InferenceClient, ControlClient {
 
   async describe(ref: ModelRef): Promise<ModelDescription> {
     const reply = await this.#get(modelPath(ref));
-    if (reply.status !== 200) throw decodeErrorBody(reply.status, reply.body);
+    if (reply.status !== 200) throw failureOf(reply);
     return decodeModelMetadata(reply.body);
   }
 
@@ -122,11 +122,15 @@ function modelPath(ref: ModelRef): string {
   return ref.version === null ? model : `${model}/versions/${encodeURIComponent(ref.version)}`;
 }
 
+function failureOf({ status, body, headers }: HttpReply): InferError {
+  return decodeErrorBody(status, body, headers["retry-after"] ?? null);
+}
+
 /** The protocol leaves the "no" open: Triton answers 400, others 503 (oip: Server Ready API). */
 function isReady(reply: HttpReply): boolean {
   if (reply.status === 200) return true;
   if (reply.status === 400 || reply.status === 503) return false;
-  throw decodeErrorBody(reply.status, reply.body);
+  throw failureOf(reply);
 }
 
 /** @throws InferError `internal` when the server's header is no number of bytes in the body */

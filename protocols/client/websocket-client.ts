@@ -100,7 +100,8 @@ class WebSocketClient implements InferenceClient {
         response.on("data", (part: Buffer) => parts.push(part));
         response.on("error", (error) => reject(this.#unavailable(error.message)));
         response.on("end", () => {
-          reject(decodeErrorBody(response.statusCode ?? 0, Buffer.concat(parts)));
+          const retryAfter = response.headers["retry-after"] ?? null;
+          reject(decodeErrorBody(response.statusCode ?? 0, Buffer.concat(parts), retryAfter));
           request.destroy();
         });
       });

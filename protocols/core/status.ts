@@ -175,6 +175,14 @@ export class InferError extends Error {
   }
 }
 
+const DEFAULT_RETRY_AFTER_MS = 1000;
+
+/** When a client may try again, in milliseconds; null for codes that are not retryable. */
+export function retryAfterMsOf(error: InferError): number | null {
+  if (!STATUS_TABLE[error.code].retryable) return null;
+  return Math.ceil(error.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS);
+}
+
 /** An unknown failure becomes `internal`; its text is kept as the cause and never sent. */
 export function toInferError(thrown: unknown): InferError {
   if (thrown instanceof InferError) return thrown;

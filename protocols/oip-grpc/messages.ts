@@ -33,6 +33,14 @@ export interface RepositoryIndexQuery {
   readonly isReadyOnly: boolean;
 }
 
+/** RepositoryModelLoadRequest and RepositoryModelUnloadRequest. */
+export interface SteerMessage {
+  readonly repositoryName: string;
+  readonly modelName: string;
+  /** Their values are not read: none is used. */
+  readonly parameterNames: readonly string[];
+}
+
 export interface ModelIndexMessage {
   readonly name: string;
   readonly version: string;
@@ -214,6 +222,33 @@ export function decodeIndex(wire: Uint8Array): readonly ModelIndexMessage[] {
     return true;
   });
   return models;
+}
+
+/** Parameters are sent without a value. */
+export function encodeSteer(message: SteerMessage): Uint8Array {
+  const writer = new BinaryWriter();
+  if (message.repositoryName !== "") writer.uint32(0x0a).string(message.repositoryName);
+  if (message.modelName !== "") writer.uint32(0x12).string(message.modelName);
+  for (const name of message.parameterNames) {
+    writer.uint32(0x1a).fork().uint32(0x0a).string(name).uint32(0x12).bytes(EMPTY_MESSAGE).join();
+  }
+  return writer.finish();
+}
+
+export function decodeSteer(wire: Uint8Array): SteerMessage {
+  let repositoryName = "";
+  let modelName = "";
+  const parameterNames: string[] = [];
+  readFields("the request", wire, (tag, reader) => {
+    if (tag === 0x0a) repositoryName = reader.string(true);
+    else if (tag === 0x12) modelName = reader.string(true);
+    else if (tag === 0x1a) {
+      const [name] = readStrings("a parameter", reader.bytes(), 1);
+      parameterNames.push(name as string);
+    } else return false;
+    return true;
+  });
+  return { repositoryName, modelName, parameterNames };
 }
 
 /** Fields 1 to `count` of a message that holds only strings; an absent one is "". */

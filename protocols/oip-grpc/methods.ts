@@ -12,6 +12,8 @@ export const METHOD_PATHS = {
   modelMetadata: `/${INFERENCE_SERVICE}/ModelMetadata`,
   modelInfer: `/${INFERENCE_SERVICE}/ModelInfer`,
   repositoryIndex: `/${INFERENCE_SERVICE}/RepositoryIndex`,
+  repositoryModelLoad: `/${INFERENCE_SERVICE}/RepositoryModelLoad`,
+  repositoryModelUnload: `/${INFERENCE_SERVICE}/RepositoryModelUnload`,
   healthCheck: `/${HEALTH_SERVICE}/Check`,
 } as const;
 
@@ -21,8 +23,6 @@ export const PATHS_NOT_OFFERED: readonly string[] = [
     "ModelStreamInfer",
     "ModelConfig",
     "ModelStatistics",
-    "RepositoryModelLoad",
-    "RepositoryModelUnload",
     "SystemSharedMemoryStatus",
     "SystemSharedMemoryRegister",
     "SystemSharedMemoryUnregister",

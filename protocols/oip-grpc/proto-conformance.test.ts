@@ -21,6 +21,7 @@ import {
   decodeModelMetadata,
   decodeModelRef,
   decodeServerMetadata,
+  decodeSteer,
   encodeFlag,
   encodeHealth,
   encodeHealthQuery,
@@ -29,6 +30,7 @@ import {
   encodeModelMetadata,
   encodeModelRef,
   encodeServerMetadata,
+  encodeSteer,
 } from "./messages.ts";
 import { encodeRaw } from "./raw-contents.ts";
 import { type LoadedProto, loadProto } from "./testing/load-proto.ts";
@@ -291,6 +293,41 @@ describe("the messages around inference", () => {
         agree(["RepositoryIndex", "response"], value, { models: value }, encodeIndex, decodeIndex);
       }),
     );
+  });
+
+  test("load and unload, whose parameters' values are not read", () => {
+    const asked = fc.record({
+      repositoryName: text,
+      modelName: text,
+      parameterNames: fc.uniqueArray(text.filter(isPlainKey)),
+    });
+    const values = [{ bool_param: true }, { int64_param: "-7" }, { bytes_param: "AQI=" }, {}];
+    for (const method of ["RepositoryModelLoad", "RepositoryModelUnload"]) {
+      const { requestSerialize, requestDeserialize } = proto.method(method);
+      fc.assert(
+        fc.property(asked, ({ repositoryName, modelName, parameterNames }) => {
+          const parameters = Object.fromEntries(
+            parameterNames.map((name, i) => [name, values[i % values.length] ?? {}]),
+          );
+          const plain = { repository_name: repositoryName, model_name: modelName, parameters };
+          const got = decodeSteer(requestSerialize(plain));
+          assert.deepEqual(
+            { ...got, parameterNames: [...got.parameterNames].sort() },
+            {
+              repositoryName,
+              modelName,
+              parameterNames: [...parameterNames].sort(),
+            },
+          );
+          const ours = encodeSteer({ repositoryName, modelName, parameterNames });
+          const bare = Object.fromEntries(parameterNames.map((name) => [name, {}]));
+          assert.deepEqual(
+            strip(requestDeserialize(Buffer.from(ours))),
+            strip({ ...plain, parameters: bare }),
+          );
+        }),
+      );
+    }
   });
 
   test("health", () => {

@@ -58,6 +58,16 @@ describe("error-body", () => {
     assert.match(decodeErrorBody(500, utf8("")).message, /no body/);
   });
 
+  test("Retry-After in seconds is kept, anything else in it ignored", () => {
+    const retry = (header: string | null, body = '{"error":"e","code":"queue-full"}') =>
+      decodeErrorBody(503, utf8(body), header).retryAfterMs;
+    assert.equal(retry("2"), 2000);
+    assert.equal(retry("2", "<html>"), 2000);
+    for (const header of [null, "", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT", "9".repeat(40)]) {
+      assert.equal(retry(header), null, String(header));
+    }
+  });
+
   test("property: any bytes yield an InferError", () => {
     fc.assert(
       fc.property(fc.integer({ min: 300, max: 599 }), fc.uint8Array(), (status, bytes) => {

@@ -34,24 +34,49 @@ const CODE_OF_STATUS: ReadonlyMap<number, StatusCode> = new Map<number, StatusCo
 /**
  * The error that an HTTP response stands for; any bytes at all yield one.
  * @param status the HTTP status, not 2xx
+ * @param retryAfter the header Retry-After; a date in it is ignored, for this has no clock
  */
-export function decodeErrorBody(status: number, bytes: Uint8Array): InferError {
+export function decodeErrorBody(
+  status: number,
+  bytes: Uint8Array,
+  retryAfter: string | null = null,
+): InferError {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   const byStatus = CODE_OF_STATUS.get(status) ?? (status < 500 ? "invalid-argument" : "internal");
+  const isSeconds = retryAfter !== null && /^[0-9]{1,9}$/.test(retryAfter);
+  const retryMs = isSeconds ? Number(retryAfter) * 1000 : null;
   return (
-    readError(parse(text), byStatus) ??
-    new InferError(byStatus, `the server answered ${status}: ${text.slice(0, 500) || "no body"}`)
+    readError(parse(text), byStatus, retryMs) ??
+    new InferError(
+      byStatus,
+      `the server answered ${status}: ${text.slice(0, 500) || "no body"}`,
+      readDelay(retryMs),
+    )
   );
 }
 
-/** The error that parsed JSON describes, or null when it describes none. */
-export function readError(value: unknown, fallbackCode: StatusCode): InferError | null {
+/**
+ * The error that parsed JSON describes, or null when it describes none.
+ * @param retryMs when to try again, in milliseconds, as the server sent it; ignored where it is none
+ */
+export function readError(
+  value: unknown,
+  fallbackCode: StatusCode,
+  retryMs: unknown,
+): InferError | null {
   if (typeof value !== "object" || value === null) return null;
   const { error, code, details } = value as Record<string, unknown>;
   if (typeof error !== "string") return null;
   const known = STATUS_CODES.find((candidate) => candidate === code) ?? fallbackCode;
   const facts = readDetails(details);
-  return new InferError(known, error, facts === null ? {} : { details: facts });
+  return new InferError(known, error, {
+    ...(facts !== null && { details: facts }),
+    ...readDelay(retryMs),
+  });
+}
+
+function readDelay(retryMs: unknown): { retryAfterMs?: number } {
+  return typeof retryMs === "number" && retryMs >= 0 ? { retryAfterMs: retryMs } : {};
 }
 
 function readDetails(value: unknown): ErrorDetails | null {

@@ -119,6 +119,7 @@ describe("frame-codec", () => {
       error: "full",
       code: "queue-full",
       details: { depth: 2 },
+      retry_after_ms: 1000,
     });
     const read = decodeServerFrame(wire);
     assert.ok(read.kind === "error");
@@ -126,6 +127,12 @@ describe("frame-codec", () => {
     assert.equal(read.error.code, "queue-full");
     assert.equal(read.error.message, "full");
     assert.deepEqual(read.error.details, { depth: 2 });
+    assert.equal(read.error.retryAfterMs, 1000);
+    const later = new InferError("draining", "bye", { retryAfterMs: 250.4 });
+    const again = decodeServerFrame(encodeErrorFrame("7", later));
+    assert.equal(again.kind === "error" && again.error.retryAfterMs, 251);
+    const final = new InferError("invalid-argument", "no", { retryAfterMs: 5 });
+    assert.ok(!text(encodeErrorFrame("7", final)).includes("retry_after_ms"));
     const nameless = decodeServerFrame(encodeErrorFrame(null, error));
     assert.ok(nameless.kind === "error");
     assert.equal(nameless.id, null);

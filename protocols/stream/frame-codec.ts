@@ -1,6 +1,6 @@
 import type { InferRequest, InferResponse } from "../core/infer.ts";
 import type { Limits } from "../core/limits.ts";
-import type { InferError } from "../core/status.ts";
+import { type InferError, retryAfterMsOf } from "../core/status.ts";
 import { CLIENT_LIMITS, plainRequest, type RestRequestInput } from "../oip-rest/client-codec.ts";
 import { cutBody, decodeRequest, readResponse } from "../oip-rest/decode.ts";
 import { encodeRequest, encodeResponse } from "../oip-rest/encode.ts";
@@ -13,7 +13,7 @@ import { splitJson } from "../oip-rest/split-json.ts";
 /**
  * WebSocket text frames. A request frame is an Open Inference Protocol request in JSON with
  * `model_name` and `model_version` beside it and an `id` that pairs it with its answer; an answer
- * frame is the protocol's response, an error frame is {id, error, code, details?}.
+ * frame is the protocol's response, an error frame is {id, error, code, details?, retry_after_ms?}.
  */
 
 /** The model that a frame asks for; null where the URL or the default decides. */
@@ -59,7 +59,9 @@ export function encodeAnswerFrame(response: InferResponse, _request: InferReques
 
 /** @param id null when the frame's own could not be read */
 export function encodeErrorFrame(id: string | null, error: InferError): Uint8Array {
-  return Buffer.from(JSON.stringify({ id, ...errorMembers(error) }));
+  const retryMs = retryAfterMsOf(error);
+  const retry = retryMs === null ? {} : { retry_after_ms: retryMs };
+  return Buffer.from(JSON.stringify({ id, ...errorMembers(error), ...retry }));
 }
 
 export interface FrameInput extends RestRequestInput {
@@ -88,7 +90,7 @@ export function decodeServerFrame(text: Uint8Array): ServerFrame {
     if (member(root, "error") === null) {
       return { kind: "answer", response: readResponse(split, parts, CLIENT_LIMITS) };
     }
-    const error = readError(root, "internal");
+    const error = readError(root, "internal", member(root, "retry_after_ms"));
     if (error === null) throw invalid("error: expected a string");
     return { kind: "error", id: optionalString(root, "id", ""), error };
   } catch (thrown) {

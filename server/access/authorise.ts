@@ -27,7 +27,12 @@ export function authorise(principal: Principal, action: Action, model: string | 
   );
 }
 
+/** Is the key for this model? Lists show a caller only such models. */
+export function reachesModel(principal: Principal, model: string): boolean {
+  return principal.models.some((glob) => matchesGlob(glob, model));
+}
+
 function reaches(principal: Principal, action: Action, model: string | null): boolean {
   if (model === null) return action === "read" || principal.models.includes("*");
-  return principal.models.some((glob) => matchesGlob(glob, model));
+  return reachesModel(principal, model);
 }

@@ -13,13 +13,19 @@ describe("the pause for kill tests", () => {
     assert.equal(said, "");
   });
 
-  it("says where it is and keeps the process until it is killed", async () => {
+  it("lets earlier passes by, says where it is and keeps the process until it is killed", async () => {
     const module = JSON.stringify(new URL("./pause.js", import.meta.url).href);
     const code = `const { createPause } = await import(${module});
-      await createPause("here", process.stderr)("here"); process.stderr.write("went on");`;
+      const pause = createPause("here:2", process.stderr);
+      await pause("here"); process.stderr.write("passed once, ");
+      await pause("here"); process.stderr.write("went on");`;
     const child = spawn(process.execPath, ["--input-type=module", "--eval", code]);
-    const [text] = (await once(child.stderr, "data")) as [Buffer];
-    assert.equal(text.toString(), "paused at here\n");
+    let text = "";
+    for await (const chunk of child.stderr) {
+      text += String(chunk);
+      if (text.endsWith("\n")) break;
+    }
+    assert.equal(text, "passed once, paused at here\n");
     child.kill("SIGKILL");
     const [, signal] = (await once(child, "exit")) as [number | null, string];
     assert.equal(signal, "SIGKILL");

@@ -4,11 +4,16 @@ import type { TextSink } from "./io.ts";
 export type Pause = (point: string) => Promise<void>;
 
 /**
- * @param wanted SLUICE_TEST_PAUSE: at this point, says so on standard error and waits for ever
+ * @param wanted SLUICE_TEST_PAUSE: at this point, says so on standard error and waits for ever.
+ *   "point:2" lets the first pass.
  */
 export function createPause(wanted: string | undefined, stderr: TextSink): Pause {
+  const [wantedPoint, times = "1"] = wanted?.split(":") ?? [];
+  let left = Number(times);
   return (point) => {
-    if (wanted === undefined || wanted !== point) return Promise.resolve();
+    if (point !== wantedPoint) return Promise.resolve();
+    left -= 1;
+    if (left > 0) return Promise.resolve();
     stderr.write(`paused at ${point}\n`);
     return new Promise(() => {
       // A pending promise does not keep the process; a timer does.

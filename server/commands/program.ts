@@ -1,6 +1,7 @@
-import { Command } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { ConfigInputs, Flags } from "../config/load.ts";
 import { addSettingOptions } from "../config/setting-options.ts";
+import type { InferArgs, InferProtocol } from "./infer.ts";
 import type { Io } from "./io.ts";
 import { programVersion } from "./version.ts";
 
@@ -22,6 +23,7 @@ export interface Rooms {
   publish(request: PublishRequest, inputs: ConfigInputs): Promise<number>;
   rollback(model: string, inputs: ConfigInputs): Promise<number>;
   remove(model: string, inputs: ConfigInputs): Promise<number>;
+  infer(args: InferArgs): Promise<number>;
   bench(argv: readonly string[]): Promise<number>;
   demo(): Promise<number>;
 }
@@ -48,6 +50,7 @@ export function buildProgram(io: Io, rooms: Rooms, finish: (exitCode: number) =>
     });
   addServing(program, io, rooms, run);
   addPublishing(program, io, rooms, run);
+  addInfer(program, rooms, run);
   addKeys(program, io, run);
   addAudit(program, io, run);
   addSidecars(program, rooms, run);
@@ -106,6 +109,48 @@ function addPublishing(program: Command, io: Io, rooms: Rooms, run: Run): void {
   };
   onModel("rollback", "point champion at the version before");
   onModel("remove", "take a model away: servers unload it");
+}
+
+/** Written out, because the module that holds them loads the clients. */
+const PROTOCOLS: readonly InferProtocol[] = ["http", "grpc", "websocket"];
+
+function addInfer(program: Command, rooms: Rooms, run: Run): void {
+  program
+    .command("infer")
+    .description("send one request, print the answer as JSON")
+    .requiredOption("--model <name>", "the model's name")
+    .option("--version <version>", "number or alias; default: champion")
+    .requiredOption("--input <file>", "inference request in JSON; - reads standard input")
+    .addOption(
+      new Option("--protocol <protocol>", "what to speak").choices(PROTOCOLS).default("http"),
+    )
+    .option(
+      "--url <url>",
+      "http://HOST:PORT, HOST:PORT (grpc), ws://HOST:PORT; default: this machine",
+    )
+    .option("--api-key <key>", "sent as authorization: Bearer")
+    .option("--timeout-secs <seconds>", "wait at most this long", readSeconds, 30)
+    .action((flags: Flags) => run(() => rooms.infer(inferArgs(flags))));
+}
+
+function inferArgs(flags: Flags): InferArgs {
+  return {
+    name: String(flags["model"]),
+    version: textOf(flags["version"]) ?? null,
+    protocol: PROTOCOLS.find((each) => each === flags["protocol"]) ?? "http",
+    url: textOf(flags["url"]) ?? null,
+    input: String(flags["input"]),
+    apiKey: textOf(flags["apiKey"]) ?? null,
+    timeoutMs: Number(flags["timeoutSecs"]) * 1000,
+  };
+}
+
+const MAX_TIMEOUT_SECS = 86_400;
+
+function readSeconds(text: string): number {
+  const seconds = text === "" ? Number.NaN : Number(text);
+  if (seconds > 0 && seconds <= MAX_TIMEOUT_SECS) return seconds;
+  throw new InvalidArgumentError(`expected seconds above 0, at most ${MAX_TIMEOUT_SECS}.`);
 }
 
 function addKeys(program: Command, io: Io, run: Run): void {

@@ -6,6 +6,7 @@ import type { Batching } from "../models/servable.ts";
 export interface Batchable {
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly string[];
+  readonly shapeKey: string;
 }
 
 /**
@@ -18,12 +19,11 @@ export function takeBatch<T extends Batchable>(pending: T[], batching: Batching 
   const batch = [first];
   const firstRows = batching === null ? null : rowsOf(first);
   if (batching === null || firstRows === null) return batch;
-  const shape = shapeKey(first);
   let rows = firstRows;
   for (let i = 0; i < pending.length && rows < batching.maxRows; ) {
     const job = pending[i] as T;
     const jobRows = rowsOf(job);
-    if (jobRows === null || rows + jobRows > batching.maxRows || shapeKey(job) !== shape) {
+    if (jobRows === null || rows + jobRows > batching.maxRows || job.shapeKey !== first.shapeKey) {
       i += 1;
       continue;
     }
@@ -40,7 +40,11 @@ export function rowsOf(job: Batchable): number | null {
   return rows > 0 && job.inputs.every((input) => input.shape[0] === rows) ? rows : null;
 }
 
-function shapeKey(job: Batchable): string {
+/** Equal for jobs that may be stacked: shapes beyond dimension 0, and outputs. Work it out once a job. */
+export function shapeKeyOf(job: {
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly string[];
+}): string {
   let key = "";
   for (const input of job.inputs) key += `${input.shape.slice(1).join(",")};`;
   for (const output of job.outputs) key += `|${output}`;
@@ -71,17 +75,18 @@ function concat(parts: readonly Tensor[]): Tensor["data"] {
 }
 
 /**
- * Gives each job its rows of the stacked outputs, as copies.
- * @throws Error when an output does not have one row per input row
+ * Gives each job its rows of the stacked outputs, as copies; null when an output does not have one
+ * row per input row.
  */
-export function splitOutputs(outputs: readonly Tensor[], jobs: readonly Batchable[]): Tensor[][] {
+export function splitOutputs(
+  outputs: readonly Tensor[],
+  jobs: readonly Batchable[],
+): Tensor[][] | null {
   const rows = jobs.map((job) => rowsOf(job) as number);
   const total = rows.reduce((sum, n) => sum + n, 0);
   const answers: Tensor[][] = jobs.map(() => []);
   for (const output of outputs) {
-    if (output.shape[0] !== total) {
-      throw new Error(`output '${output.name}' has ${output.shape[0]} rows for ${total} stacked`);
-    }
+    if (output.shape[0] !== total) return null;
     const perRow = output.data.length / total;
     let at = 0;
     for (const [i, count] of rows.entries()) {

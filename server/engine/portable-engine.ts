@@ -1,7 +1,9 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
+import type { Tensor } from "../../protocols/core/tensor.ts";
 import { MODEL_FILE } from "../../protocols/repository/layout.ts";
 import { siblingUrl } from "../lib/sibling-url.ts";
 import type { LoadedVersion, Loader, LoadOptions } from "../models/loader.ts";
@@ -20,12 +22,16 @@ export interface PortableOptions {
   readonly engineThreads: number;
   /** Threads inside one run. */
   readonly intraOpThreads: number;
-  /** Told of a slot that ended by itself, and whether another takes its place. */
-  readonly onSlotLost: (key: string, reason: string, isRefilled: boolean) => void;
+  /** Told of a slot that ended by itself, or could not be opened again, and when the next try is. */
+  readonly onSlotLost: (key: string, reason: string, refillInMs: number) => void;
 }
 
-/** Tries in a row to bring a lost slot back; after that the version runs with fewer. */
-const MAX_REFILLS = 3;
+/** The first losses in a row are made good at once, later ones after 1 s, 2 s … 60 s, for ever. */
+const PROMPT_REFILLS = 3;
+const REFILL_FIRST_MS = 1000;
+const REFILL_MAX_MS = 60_000;
+/** A slot that lived this long ends the row. */
+const STEADY_MS = 60_000;
 /** Longer than any run: Piscina would otherwise terminate a thread inside a native call. */
 const NEVER_MS = 2 ** 31 - 1;
 
@@ -48,20 +54,26 @@ export function createPortableEngine(options: PortableOptions): Loader<PortableC
 interface Slot {
   readonly control: MessagePort;
   readonly ended: Promise<void>;
+  readonly openedMs: number;
 }
 
 class PortableVersion implements LoadedVersion<PortableChannel> {
   readonly #options: PortableOptions;
   readonly #load: LoadOptions;
+  readonly #warmup: readonly Tensor[] | null;
   readonly #pool: Piscina;
   readonly #slots = new Set<Slot>();
+  /** Every task of the pool, those that still open their session too. */
+  readonly #tasks = new Set<{ readonly control: MessagePort; readonly ended: Promise<string> }>();
   readonly #links = new Set<MessagePort>();
-  #isUnloading = false;
-  #refills = 0;
+  readonly #unloading = new AbortController();
+  /** Slots lost in a row. */
+  #losses = 0;
 
   constructor(options: PortableOptions, load: LoadOptions) {
     this.#options = options;
     this.#load = load;
+    this.#warmup = warmupInputs(load);
     this.#pool = new Piscina({
       filename: fileURLToPath(siblingUrl(import.meta.url, "portable-slot")),
       name: "serveSlot",
@@ -101,11 +113,12 @@ class PortableVersion implements LoadedVersion<PortableChannel> {
   }
 
   async unload(): Promise<void> {
-    this.#isUnloading = true;
+    this.#unloading.abort();
     for (const link of this.#links) link.close();
-    const ends = [...this.#slots].map((slot) => {
-      slot.control.postMessage({ kind: "close" } satisfies ToSlot);
-      return slot.ended;
+    // The pool may be closed only when no task is left: it would terminate a thread in a native call.
+    const ends = [...this.#tasks].map(({ control, ended }) => {
+      control.postMessage({ kind: "close" } satisfies ToSlot);
+      return ended;
     });
     await Promise.all(ends);
     await this.#pool.close();
@@ -119,6 +132,9 @@ class PortableVersion implements LoadedVersion<PortableChannel> {
       () => "it ended by itself",
       (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown)),
     );
+    const opened = { control, ended };
+    this.#tasks.add(opened);
+    void ended.then(() => this.#tasks.delete(opened));
     await new Promise<void>((resolve, reject) => {
       control.on("message", (message: FromSlot) => {
         if (message.kind === "loaded") onWarming();
@@ -127,7 +143,11 @@ class PortableVersion implements LoadedVersion<PortableChannel> {
       });
       void ended.then((reason) => reject(new Error(`the engine thread ended: ${reason}`)));
     });
-    const slot: Slot = { control, ended: ended.then(() => undefined) };
+    const slot: Slot = {
+      control,
+      ended: ended.then(() => undefined),
+      openedMs: performance.now(),
+    };
     this.#slots.add(slot);
     void ended.then((reason) => this.#onSlotEnded(slot, reason));
     for (const link of this.#links) {
@@ -139,29 +159,50 @@ class PortableVersion implements LoadedVersion<PortableChannel> {
   #onSlotEnded(slot: Slot, reason: string): void {
     this.#slots.delete(slot);
     slot.control.close();
-    if (this.#isUnloading) return;
-    const isRefilled = this.#refills < MAX_REFILLS;
-    this.#refills += 1;
-    this.#options.onSlotLost(this.#load.key, reason, isRefilled);
-    if (!isRefilled) return;
-    this.#openSlot(() => undefined).catch((thrown: unknown) => {
-      const why = thrown instanceof Error ? thrown.message : String(thrown);
-      this.#options.onSlotLost(this.#load.key, why, false);
-    });
+    if (this.#unloading.signal.aborted) return;
+    if (performance.now() - slot.openedMs > STEADY_MS) this.#losses = 0;
+    void this.#refill(reason);
+  }
+
+  /** Until a slot is open, or the version is unloaded: with none it could answer nothing. */
+  async #refill(lostBy: string): Promise<void> {
+    const { signal } = this.#unloading;
+    for (let reason = lostBy; !signal.aborted; ) {
+      const waitMs = refillWaitMs(this.#losses);
+      this.#losses += 1;
+      this.#options.onSlotLost(this.#load.key, reason, waitMs);
+      try {
+        await delay(waitMs, undefined, { signal });
+        await this.#openSlot(() => undefined);
+        return;
+      } catch (thrown) {
+        reason = thrown instanceof Error ? thrown.message : String(thrown);
+      }
+    }
   }
 
   #taskFor(control: MessagePort): SlotTask {
     const { version, report, maxBatchRows } = this.#load;
-    const golden = readGolden(version.directory)[0]?.inputs ?? null;
-    const zeros = report.sampleMs === null ? null : sampleInputs(report.signature, ZEROS);
     return {
       modelPath: join(version.directory, MODEL_FILE),
       intraOpThreads: this.#options.intraOpThreads,
       batching: report.isBatchable ? { maxRows: maxBatchRows } : null,
-      warmup: golden ?? zeros,
+      warmup: this.#warmup,
       control,
     };
   }
+}
+
+function refillWaitMs(losses: number): number {
+  if (losses < PROMPT_REFILLS) return 0;
+  return Math.min(REFILL_FIRST_MS * 2 ** (losses - PROMPT_REFILLS), REFILL_MAX_MS);
+}
+
+/** A golden request, else zeros where vetting found that the graph takes them. */
+function warmupInputs({ version, report }: LoadOptions): readonly Tensor[] | null {
+  const [golden] = readGolden(version.directory);
+  if (golden !== undefined) return golden.inputs;
+  return report.sampleMs === null ? null : sampleInputs(report.signature, ZEROS);
 }
 
 /** A new port to the slot; what is sent before the slot has its end is kept. */

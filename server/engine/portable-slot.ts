@@ -1,7 +1,8 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 import { epochNowMs } from "../lib/epoch-clock.ts";
-import { rowsOf, splitOutputs, stackInputs, takeBatch } from "./batch-former.ts";
+import type { Batching } from "../models/servable.ts";
+import { rowsOf, shapeKeyOf, splitOutputs, stackInputs, takeBatch } from "./batch-former.ts";
 import { describeRunFailure } from "./describe-run-failure.ts";
 import { type OnnxSession, openOnnxSession } from "./onnx-session.ts";
 import type {
@@ -22,24 +23,26 @@ import { packTensors } from "./transferable.ts";
 
 interface Pending extends SlotJob {
   readonly port: MessagePort;
+  readonly shapeKey: string;
 }
 
 class Slot {
   readonly #session: OnnxSession;
-  readonly #task: SlotTask;
   readonly #pending: Pending[] = [];
   readonly #ports = new Set<MessagePort>();
   #isRunning = false;
+  #batching: Batching | null;
 
   constructor(session: OnnxSession, task: SlotTask) {
     this.#session = session;
-    this.#task = task;
+    this.#batching = task.batching;
   }
 
   attach(port: MessagePort): void {
     this.#ports.add(port);
     port.on("message", (message: SlotJobs) => {
-      for (const job of message.jobs) this.#pending.push({ ...job, port });
+      for (const job of message.jobs)
+        this.#pending.push({ ...job, port, shapeKey: shapeKeyOf(job) });
       if (!this.#isRunning) void this.#drain();
     });
     port.on("close", () => this.#ports.delete(port));
@@ -58,7 +61,7 @@ class Slot {
       await new Promise(setImmediate);
       while (this.#pending.length > 0) {
         this.#dropExpired();
-        await this.#runBatch(takeBatch(this.#pending, this.#task.batching));
+        await this.#runBatch(takeBatch(this.#pending, this.#batching));
       }
     } finally {
       this.#isRunning = false;
@@ -87,6 +90,12 @@ class Slot {
       const outputs = await this.#session.run(inputs, first.outputs);
       const computeMs = epochNowMs() - startMs;
       const perJob = jobs.length === 1 ? [outputs] : splitOutputs(outputs, jobs);
+      if (perJob === null) {
+        // Proved with small shapes, wrong with these: never stack again, and run each alone now.
+        this.#batching = null;
+        for (const job of jobs) await this.#runBatch([job]);
+        return;
+      }
       answerAll(jobs, perJob, startMs, computeMs);
     } catch (thrown) {
       await this.#afterFailure(jobs, thrown);

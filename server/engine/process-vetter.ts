@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { setPriority, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { createRequire } from "node:module";
+import { setPriority } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseManifest, sha256Hex } from "../../protocols/repository/documents.ts";
 import { siblingUrl } from "../lib/sibling-url.ts";
@@ -19,6 +20,8 @@ export interface VetterOptions {
 
 /** Changes when the rules of judgeModel do, so that old verdicts are not believed. */
 const RULES_VERSION = 1;
+/** Another runtime may load what this one refuses, and mix rows where this one does not. */
+const RUNTIME = `${runtimeVersion()} ${process.platform} ${process.arch}`;
 const RSS_POLL_MS = 50;
 const LOW_PRIORITY = 10;
 
@@ -30,10 +33,16 @@ export function createProcessVetter(options: VetterOptions): Vetter {
       const known = readVerdict(path);
       if (known !== null) return settleVerdict(known);
       const verdict = await judgeInChild(options, version, signal);
-      writeVerdict(path, verdict);
+      keepVerdict(path, verdict);
       return settleVerdict(verdict);
     },
   };
+}
+
+function runtimeVersion(): string {
+  const require = createRequire(import.meta.url);
+  const { version } = require("onnxruntime-node/package.json") as { version: string };
+  return version;
 }
 
 type Verdict =
@@ -49,7 +58,7 @@ function settleVerdict(verdict: Verdict): VetReport {
 function verdictPath(options: VetterOptions, version: LocalVersion): string {
   const path = join(version.directory, "manifest.json");
   const { files, signature } = parseManifest("manifest.json", readFileSync(path));
-  const judged = new TextEncoder().encode(JSON.stringify([files, signature]));
+  const judged = new TextEncoder().encode(JSON.stringify([files, signature, RUNTIME]));
   return join(options.verdictDir, `${sha256Hex(judged)}.v${RULES_VERSION}.json`);
 }
 
@@ -62,10 +71,14 @@ function readVerdict(path: string): Verdict | null {
   }
 }
 
-function writeVerdict(path: string, verdict: Verdict): void {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(`${path}.tmp`, JSON.stringify(verdict));
-  renameSync(`${path}.tmp`, path);
+/** Kept to save the next start the work: a disk that is full or read-only fails no version. */
+function keepVerdict(path: string, verdict: Verdict): void {
+  try {
+    writeFileSync(`${path}.tmp`, JSON.stringify(verdict));
+    renameSync(`${path}.tmp`, path);
+  } catch {
+    rmSync(`${path}.tmp`, { force: true });
+  }
 }
 
 async function judgeInChild(
@@ -73,7 +86,8 @@ async function judgeInChild(
   version: LocalVersion,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const cwd = mkdtempSync(join(tmpdir(), "sluice-vet-"));
+  mkdirSync(options.verdictDir, { recursive: true });
+  const cwd = mkdtempSync(join(options.verdictDir, "work-"));
   const child = fork(fileURLToPath(siblingUrl(import.meta.url, "vet-child")), [], {
     cwd,
     env: { ORT_DISABLE_TELEMETRY: "1" },
@@ -145,7 +159,13 @@ function watchChild(
           ),
         );
     });
-    child.send({ directory: version.directory } satisfies VetOrder);
+    if (signal.aborted) onAbort();
+    try {
+      child.send({ directory: version.directory } satisfies VetOrder);
+    } catch (thrown) {
+      // It could not be started; "close" still comes and cleans up.
+      stop(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    }
     if (child.pid !== undefined) trySetPriority(child.pid);
   });
 }

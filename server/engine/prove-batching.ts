@@ -20,6 +20,7 @@ export async function proveBatching(session: OnnxSession): Promise<boolean> {
   const jobs = Array.from({ length: ROWS }, (_, i) => ({
     inputs: sampleInputs(signature, randomFill(i + 1)),
     outputs,
+    shapeKey: "",
   }));
   try {
     const alone: Tensor[][] = [];

@@ -9,7 +9,10 @@ const TRANSFER_MIN_BYTES = 4096;
  * The tensors belong to the receiver afterwards.
  */
 export function packTensors(tensors: readonly Tensor[], transferList: ArrayBuffer[]): Tensor[] {
-  return tensors.map((tensor) => packTensor(tensor, transferList));
+  const own: ArrayBuffer[] = [];
+  const packed = tensors.map((tensor) => packTensor(tensor, own));
+  transferList.push(...own);
+  return packed;
 }
 
 function packTensor(tensor: Tensor, transferList: ArrayBuffer[]): Tensor {

@@ -1,5 +1,6 @@
 import { DEFAULT_ALIAS } from "../../protocols/core/names.ts";
 import { InferError } from "../../protocols/core/status.ts";
+import type { VersionState } from "./lifecycle.ts";
 import type { VersionStatus } from "./serving-map.ts";
 import type { WantedModel, WantedSet } from "./source.ts";
 import type { StateBus } from "./state-bus.ts";
@@ -22,6 +23,8 @@ export interface Publication<Channel> {
 export interface PublishedModel<Channel> {
   readonly name: string;
   readonly aliases: ReadonlyMap<string, number>;
+  /** Aliases of the repository that lead nowhere yet. */
+  readonly pendingAliases: readonly string[];
   readonly versions: ReadonlyMap<number, LoadedServable<Channel>>;
   readonly statuses: readonly VersionStatus[];
 }
@@ -39,6 +42,8 @@ export interface ManagerParts<Channel> {
   readonly publisher: Publisher<Channel>;
   readonly bus: StateBus;
   readonly nowMs: () => number;
+  /** An unload that failed; its memory may be lost. */
+  readonly onFault: (thrown: unknown) => void;
   /** Only models named here load; null: all that the repository names. */
   readonly explicit: Set<string> | null;
 }
@@ -116,12 +121,25 @@ export class Manager<Channel> {
         "loading and unloading by call needs modelControlMode explicit (--model-control-mode=explicit)",
       );
     }
-    if (!this.#models.has(name)) {
-      throw new InferError("model-not-found", `the repository has no model named '${name}'`);
-    }
+    this.#recordOf(name);
     if (action === "load") explicit.add(name);
     else explicit.delete(name);
+    // Asking again is a wish to try again, also what failed for good.
+    for (const version of this.#wantedRecords(this.#recordOf(name))) version.retryNow();
     this.refresh();
+  }
+
+  /** Nothing of the model is under way or about to be: it serves, or explain() says why not. */
+  isSettled(name: string): boolean {
+    const nowMs = this.#parts.nowMs();
+    return this.#wantedRecords(this.#recordOf(name)).every(
+      (version) => version.isReady || (version.state === "failed" && !version.isLoadable(nowMs)),
+    );
+  }
+
+  /** Resolves when every thread serves by the last publication. */
+  get published(): Promise<void> {
+    return this.#published;
   }
 
   /** Why a model does not serve, or null when its default version does. */
@@ -183,7 +201,8 @@ export class Manager<Channel> {
       const manifestSha256 = model.versions.get(version) as string;
       const known = record.versions.get(version);
       if (known !== undefined && known.manifestSha256 === manifestSha256) continue;
-      if (known?.servable != null) continue;
+      // A number never changes its bytes; should it, what is under way or loaded is finished first.
+      if (known !== undefined && !isAtRest(known.state)) continue;
       const id = { model: model.name, version };
       record.versions.set(version, new VersionRecord(id, manifestSha256, this.#parts.bus));
     }
@@ -194,6 +213,12 @@ export class Manager<Channel> {
     record.wanted = { name, versions: new Map(), aliases: new Map() };
     dropForgotten(record);
     if (record.versions.size === 0) this.#models.delete(name);
+  }
+
+  #recordOf(name: string): ModelRecord<Channel> {
+    const record = this.#models.get(name);
+    if (record !== undefined) return record;
+    throw new InferError("model-not-found", `the repository has no model named '${name}'`);
   }
 
   #isSelected(record: ModelRecord<Channel>): boolean {
@@ -248,7 +273,9 @@ export class Manager<Channel> {
     const version = record.versions.get(surplus) as VersionRecord<Channel>;
     version.enter("draining");
     this.refresh();
-    const unloading = this.#unload(version).finally(() => this.#unloading.delete(unloading));
+    const unloading = this.#unload(version)
+      .catch((thrown: unknown) => this.#parts.onFault(thrown))
+      .finally(() => this.#unloading.delete(unloading));
     this.#unloading.add(unloading);
     return true;
   }
@@ -278,9 +305,13 @@ export class Manager<Channel> {
 function dropForgotten<Channel>(record: ModelRecord<Channel>): void {
   const wanted = new Set(wantedVersions(record.wanted));
   for (const [number, { state }] of record.versions) {
-    const isAtRest = state === "absent" || state === "failed" || state === "unloaded";
-    if (isAtRest && !wanted.has(number)) record.versions.delete(number);
+    if (isAtRest(state) && !wanted.has(number)) record.versions.delete(number);
   }
+}
+
+/** Nothing of it is in memory, and nothing is under way. */
+function isAtRest(state: VersionState): boolean {
+  return state === "absent" || state === "failed" || state === "unloaded";
 }
 
 function isReady<Channel>(record: ModelRecord<Channel>, version: number): boolean {
@@ -302,5 +333,7 @@ function publish<Channel>(name: string, record: ModelRecord<Channel>): Published
   for (const [number, version] of [...record.versions].sort(([a], [b]) => a - b)) {
     if (version.isReady && version.servable !== null) versions.set(number, version.servable);
   }
-  return { name, aliases: record.aliases, versions, statuses: statusesOf(record) };
+  const { aliases, wanted } = record;
+  const pendingAliases = [...wanted.aliases.keys()].filter((alias) => !aliases.has(alias));
+  return { name, aliases, pendingAliases, versions, statuses: statusesOf(record) };
 }

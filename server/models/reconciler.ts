@@ -11,15 +11,18 @@ export interface ReconcilerParts<Channel> {
   /** 0 up to 1, for jitter. */
   readonly random: () => number;
   readonly onPoll: (outcome: PollOutcome) => void;
+  /** A step that threw, which is a bug; the loop goes on after a pause. */
+  readonly onFault: (thrown: unknown) => void;
 }
 
 export type PollOutcome =
-  | { readonly kind: "changed"; readonly generation: number; readonly isFromCache: boolean }
+  | { readonly kind: "changed"; readonly generation: number }
   | { readonly kind: "unchanged" }
   | { readonly kind: "failed"; readonly reason: string };
 
 const JITTER = 0.2;
 const RETRY_FIRST_MS = 500;
+const FAULT_PAUSE_MS = 1000;
 
 /**
  * Runs the control path: one loop reads the repository, another brings the server to it. They are
@@ -81,7 +84,7 @@ export class Reconciler<Channel> {
       this.#failures = 0;
       if (set === null) return { kind: "unchanged" };
       manager.setWanted(set);
-      return { kind: "changed", generation: set.generation, isFromCache: false };
+      return { kind: "changed", generation: set.generation };
     } catch (thrown) {
       this.#failures += 1;
       const known = isFirst ? await source.lastKnown() : null;
@@ -100,10 +103,20 @@ export class Reconciler<Channel> {
     return baseMs * (1 - JITTER + 2 * JITTER * random());
   }
 
+  async #step(): Promise<boolean> {
+    try {
+      return await this.#parts.manager.reconcileOnce(this.#stop.signal);
+    } catch (thrown) {
+      this.#parts.onFault(thrown);
+      await this.#reconcileBell.wait(FAULT_PAUSE_MS);
+      return true;
+    }
+  }
+
   async #reconcileLoop(): Promise<void> {
     const { manager, nowMs } = this.#parts;
     while (!this.#stop.signal.aborted) {
-      if (await manager.reconcileOnce(this.#stop.signal)) continue;
+      if (await this.#step()) continue;
       const retryMs = manager.nextRetryMs();
       await this.#reconcileBell.wait(retryMs === null ? null : Math.max(0, retryMs - nowMs()));
     }

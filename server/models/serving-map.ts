@@ -16,6 +16,8 @@ export interface ServingModel {
   readonly name: string;
   /** Aliases that lead to a version that serves. */
   readonly aliases: ReadonlyMap<string, number>;
+  /** Aliases that are known and lead to no version that serves yet. */
+  readonly pendingAliases: ReadonlySet<string>;
   /** Versions that serve, ascending. */
   readonly versions: ReadonlyMap<number, LeaseCounter>;
   /** Every version the server knows of, ascending. */
@@ -71,6 +73,13 @@ function explainMissing(model: ServingModel, asked: string | null): InferError {
       {
         retryAfterMs: 1000,
       },
+    );
+  }
+  if (model.pendingAliases.has(asked)) {
+    return new InferError(
+      "model-not-ready",
+      `model '${model.name}' alias '${asked}' leads to no version that is ready yet`,
+      { retryAfterMs: 1000 },
     );
   }
   const status = model.statuses.find((s) => String(s.version) === asked);

@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { explainIncompatibility, type Signature } from "../../protocols/core/signature.ts";
 import { parseManifest } from "../../protocols/repository/documents.ts";
+import { describeFailure } from "../lib/describe-failure.ts";
 import type { Loader, VetReport, Vetter } from "./loader.ts";
 import { VetRefusal } from "./loader.ts";
-import type { ServableInfo } from "./servable.ts";
+import type { ServableId, ServableInfo } from "./servable.ts";
 import type { LocalVersion, Source } from "./source.ts";
 import type { LoadedServable, VersionRecord } from "./version-record.ts";
 
@@ -23,6 +24,8 @@ export interface BringerParts<Channel> {
   readonly nowMs: () => number;
   readonly maxQueue: number;
   readonly maxBatchRows: number;
+  /** Told the whole of a failure, for the log; the version's status holds a short form. */
+  readonly onFailure: (id: ServableId, thrown: unknown) => void;
   /** Stops here for ever in kill tests; does nothing otherwise. */
   readonly pause: (point: string) => Promise<void>;
 }
@@ -67,11 +70,13 @@ export class VersionBringer<Channel> {
         () => undefined,
         signal,
       );
+      signal.throwIfAborted();
       enter("verified");
       enter("vetting");
       await pause("vetting");
       const report = await vetter.vet(local, signal);
       await assertReplaceable(local, report, replaced);
+      signal.throwIfAborted();
       enter("loading");
       await pause("loading");
       record.servable = await this.#load(record, local, report, () => {
@@ -82,8 +87,8 @@ export class VersionBringer<Channel> {
       await pause("publishing");
       enter("ready");
     } catch (thrown) {
-      const reason = thrown instanceof Error ? thrown.message : String(thrown);
-      record.fail(reason, thrown instanceof VetRefusal, nowMs());
+      this.#parts.onFailure(record.id, thrown);
+      record.fail(describeFailure(thrown), thrown instanceof VetRefusal, nowMs());
       onStep();
     }
   }

@@ -48,6 +48,11 @@ export class VersionRecord<Channel> {
     return this.#retryAtMs;
   }
 
+  /** Forgets that trying again was put off or ruled out. */
+  retryNow(): void {
+    this.#retryAtMs = 0;
+  }
+
   isLoadable(nowMs: number): boolean {
     if (this.#state === "failed") return nowMs >= this.#retryAtMs;
     return this.#state === "absent" || this.#state === "unloaded";

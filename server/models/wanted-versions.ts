@@ -1,4 +1,4 @@
-import { DEFAULT_ALIAS } from "../../protocols/core/names.ts";
+import { DEFAULT_ALIAS, PREVIOUS_ALIAS } from "../../protocols/core/names.ts";
 import type { WantedModel, WantedSet } from "./source.ts";
 
 /**
@@ -16,7 +16,8 @@ export function wantedVersions(model: WantedModel): readonly number[] {
 
 /**
  * Where each alias leads: to its target once that is ready, until then to where it led before (make
- * before break). An alias that never led anywhere stays out.
+ * before break). An alias that never led anywhere stays out, but for the champion: after a restart
+ * the version before it serves while the new one is not there, or was refused.
  */
 export function effectiveAliases(
   model: WantedModel,
@@ -28,6 +29,10 @@ export function effectiveAliases(
     const old = before.get(alias);
     if (isReady(target)) aliases.set(alias, target);
     else if (old !== undefined && isReady(old)) aliases.set(alias, old);
+  }
+  const previous = model.aliases.get(PREVIOUS_ALIAS);
+  if (!aliases.has(DEFAULT_ALIAS) && model.aliases.has(DEFAULT_ALIAS)) {
+    if (previous !== undefined && isReady(previous)) aliases.set(DEFAULT_ALIAS, previous);
   }
   return aliases;
 }

@@ -1,6 +1,8 @@
 import type { ModelRef } from "../../protocols/core/infer.ts";
 import type { TensorSignature } from "../../protocols/core/signature.ts";
 import { InferError } from "../../protocols/core/status.ts";
+import { reachesModel } from "../access/authorise.ts";
+import type { Principal } from "../access/principal.ts";
 import type { VersionState } from "../models/lifecycle.ts";
 import type { ServingMap } from "../models/serving-map.ts";
 
@@ -74,9 +76,15 @@ const INDEX_STATE: Readonly<Record<VersionState, IndexState>> = {
   failed: "UNAVAILABLE",
 };
 
-export function repositoryIndex(serving: ServingMap, readyOnly: boolean): readonly IndexEntry[] {
+/** Lists the models that `principal` may read; of others not even the name. */
+export function repositoryIndex(
+  serving: ServingMap,
+  principal: Principal,
+  readyOnly: boolean,
+): readonly IndexEntry[] {
   const entries: IndexEntry[] = [];
   for (const model of serving.models.values()) {
+    if (!reachesModel(principal, model.name)) continue;
     for (const status of model.statuses) {
       if (readyOnly && status.state !== "ready") continue;
       entries.push({

@@ -42,11 +42,12 @@ export class VersionCache {
 
   /**
    * The version, or null. Looks at the manifest's hash and the sizes only: the bytes were verified
-   * before the folder got its name. A folder that does not even hold that is deleted.
+   * before the folder got its name. A folder that does not even hold that is deleted. Rejects when
+   * the disk cannot be read just now (too many open files, say): that is no reason to delete.
    */
   async find(manifestSha256: string): Promise<LocalVersion | null> {
     const directory = this.#complete(manifestSha256);
-    const manifestBytes = await readFile(join(directory, MANIFEST_FILE)).catch(() => null);
+    const manifestBytes = await readIfThere(join(directory, MANIFEST_FILE));
     if (manifestBytes !== null && (await isWhole(directory, manifestBytes, manifestSha256))) {
       return { directory, manifestSha256 };
     }
@@ -77,6 +78,16 @@ export class VersionCache {
 
   #complete(manifestSha256: string): string {
     return join(this.#root, "versions", manifestSha256);
+  }
+}
+
+async function readIfThere(path: string): Promise<Uint8Array | null> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw error;
   }
 }
 

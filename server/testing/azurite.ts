@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { join } from "node:path";
 
 /** Account and key that every Azurite has, published in its documentation: no secret. */
 const ACCOUNT = "devstoreaccount1";
@@ -19,9 +20,19 @@ interface BlobServer {
   getHttpServerAddress(): string;
 }
 
-/** A real Azurite blob service in this process: in memory, on a free loopback port, no telemetry. */
-export async function startAzurite(): Promise<Azurite> {
-  const server = createServer();
+/** Where an Azurite keeps its blobs, so that a later one on the same port has them. */
+export interface AzuritePlace {
+  readonly folder: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+}
+
+/**
+ * A real Azurite blob service in this process, on loopback, without telemetry.
+ * @param place null: in memory, on a free port
+ */
+export async function startAzurite(place: AzuritePlace | null = null): Promise<Azurite> {
+  const server = createServer(place);
   await server.start();
   const url = `${server.getHttpServerAddress()}/${ACCOUNT}`;
   return {
@@ -33,7 +44,7 @@ export async function startAzurite(): Promise<Azurite> {
 }
 
 /** Azurite has no public API for this: its version is pinned exactly. */
-function createServer(): BlobServer {
+function createServer(place: AzuritePlace | null): BlobServer {
   const require = createRequire(import.meta.url);
   const { default: BlobConfiguration } = require("azurite/dist/src/blob/BlobConfiguration") as {
     default: new (...settings: unknown[]) => object;
@@ -43,13 +54,15 @@ function createServer(): BlobServer {
   };
   const none = undefined;
   const skipApiVersionCheck = true;
-  const inMemory = true;
-  const paths = ["unused-metadata", "unused-extents", []];
+  const inMemory = place === null;
+  const folder = place?.folder ?? "unused";
+  const blobs = { locationId: "Default", locationPath: join(folder, "blobs"), maxConcurrency: 10 };
+  const paths = [join(folder, "metadata.json"), join(folder, "extents.json"), [blobs]];
   const quiet = [false, none, false, none, false];
   const noTls = ["", "", "", none];
   return new Server(
     new BlobConfiguration(
-      ...["127.0.0.1", 0, none, ...paths, ...quiet, skipApiVersionCheck, ...noTls],
+      ...["127.0.0.1", place?.port ?? 0, none, ...paths, ...quiet, skipApiVersionCheck, ...noTls],
       ...[true, inMemory],
     ),
   );

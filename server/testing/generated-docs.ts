@@ -1,4 +1,5 @@
 import { STATUS_CODES, STATUS_TABLE } from "../../protocols/core/status.ts";
+import { settingsTable } from "../config/settings-table.ts";
 
 /** A part of a page that is made from code; the page holds it between two markers. */
 export interface GeneratedSection {
@@ -45,6 +46,7 @@ function renderStatusTable(): string {
 
 export const GENERATED_SECTIONS: readonly GeneratedSection[] = [
   { page: "deploy/docs/errors.md", marker: "status-table", render: renderStatusTable },
+  { page: "deploy/docs/configuration.md", marker: "settings", render: settingsTable },
 ];
 
 /** The page with the section's text between its markers. @throws Error when a marker is missing. */

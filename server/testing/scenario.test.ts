@@ -157,6 +157,9 @@ describe("restart", () => {
     await server.whenState("a", 1, "unloaded");
     assert.deepEqual([await ready("a"), await ready("b")], [503, 200]);
     assert.equal(await post("/repository/models/zzz/load"), 404);
+    await publishTiny(store, "c", badOpModel());
+    while ((await post("/repository/models/c/load")) === 404) await new Promise(setImmediate);
+    assert.equal(await post("/repository/models/c/load"), 503, "asking again is answered again");
     await server.stop();
   });
 });

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 
 /** Parts that a test may need and a machine may lack. */
-export type Part = "redis" | "postgres" | "python" | "chromium" | "uws";
+export type Part = "redis" | "postgres" | "python" | "chromium" | "curl" | "uws";
 
 interface PartRow {
   isPresent(): boolean;
@@ -55,6 +55,10 @@ const PARTS: Readonly<Record<Part, PartRow>> = {
   chromium: {
     isPresent: () => findProgram("chromium") !== null,
     install: "a chromium on PATH (Debian: apt-get install chromium)",
+  },
+  curl: {
+    isPresent: () => findProgram("curl") !== null,
+    install: "a curl on PATH (Debian: apt-get install curl)",
   },
   uws: {
     isPresent: () => {

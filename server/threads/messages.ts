@@ -45,6 +45,7 @@ export interface SharedBlocks {
 export interface ModelNotice {
   readonly name: string;
   readonly aliases: readonly (readonly [string, number])[];
+  readonly pendingAliases: readonly string[];
   readonly versions: readonly (readonly [number, ServableKey])[];
   readonly statuses: readonly VersionStatus[];
 }

@@ -21,6 +21,11 @@ export const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128];
 export const PHASES = ["total", "queue", "compute"] as const;
 export type Phase = (typeof PHASES)[number];
 
+const indexed = <K extends string>(keys: readonly K[]) =>
+  Object.fromEntries(keys.map((key, i) => [key, i])) as Readonly<Record<K, number>>;
+const PROTOCOL_INDEX = indexed(PROTOCOLS);
+const OUTCOME_INDEX = indexed(OUTCOMES);
+
 const histogramCells = (bounds: readonly number[]) => bounds.length + 2;
 const OUTCOME_CELLS = PROTOCOLS.length * OUTCOMES.length;
 const DURATION_CELLS = histogramCells(DURATION_BOUNDS_MS);
@@ -47,8 +52,8 @@ export class CounterWriter implements RequestRecorder {
 
   record(slot: number, protocol: Protocol, outcome: RequestOutcome): void {
     const row = slot * ROW_CELLS;
-    const code = OUTCOMES.indexOf(outcome.errorCode ?? "ok");
-    this.#add(row + PROTOCOLS.indexOf(protocol) * OUTCOMES.length + code, 1);
+    const code = OUTCOME_INDEX[outcome.errorCode ?? "ok"];
+    this.#add(row + PROTOCOL_INDEX[protocol] * OUTCOMES.length + code, 1);
     this.#observe(row + OUTCOME_CELLS, DURATION_BOUNDS_MS, outcome.totalMs);
     if (outcome.errorCode !== null) return;
     this.#observe(row + OUTCOME_CELLS + DURATION_CELLS, DURATION_BOUNDS_MS, outcome.queueMs);

@@ -212,6 +212,7 @@ function toNotice(model: Publication<EngineChannel>["models"][number]): ModelNot
   return {
     name: model.name,
     aliases: [...model.aliases],
+    pendingAliases: model.pendingAliases,
     versions: [...model.versions].map(
       ([version, servable]) => [version, servable.info.key] as const,
     ),

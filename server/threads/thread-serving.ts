@@ -60,6 +60,7 @@ export class ThreadServing {
     return {
       name: notice.name,
       aliases: new Map(notice.aliases),
+      pendingAliases: new Set(notice.pendingAliases),
       versions,
       statuses: notice.statuses,
     };

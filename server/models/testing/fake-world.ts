@@ -39,11 +39,15 @@ export class FakeWorld {
         nowMs: () => this.nowMs,
         maxQueue: 10,
         maxBatchRows: 8,
+        onFailure: () => undefined,
         pause: () => Promise.resolve(),
       }),
       publisher: this.#publisher(),
       bus: this.bus,
       nowMs: () => this.nowMs,
+      onFault: (thrown) => {
+        throw thrown;
+      },
       explicit,
     });
   }

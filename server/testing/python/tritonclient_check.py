@@ -4,7 +4,8 @@
         --model FP32=identity-fp32 --model INT64=identity-int64 ...
 
 Each --model names an identity model: input "x" and output "y" of the given datatype, shape [-1, 3],
-version 1 serving as "champion". One line per check on standard output; the first failure is told on
+version 1 serving as "champion". --steer names one more model, ready at first, which is unloaded and
+loaded again (the server is in explicit mode). One line per check on standard output; the first failure is told on
 standard error and ends the script with exit code 1. Needs server/testing/python/requirements.txt.
 """
 
@@ -73,10 +74,15 @@ class Protocol:
         self.name = name
         self.module = module
         self.client = client
-        self.headers = headers
+        self.own_headers = headers
         # Pairs of (send binary, receive binary); gRPC has one way only.
         self.encodings = encodings
         self.codes = codes
+
+    @property
+    def headers(self):
+        """A copy for each call: the HTTP client leaves its own headers in the dictionary it is given."""
+        return None if self.own_headers is None else dict(self.own_headers)
 
     def input(self, datatype, array, binary, name="x"):
         tensor = self.module.InferInput(name, list(array.shape), datatype)
@@ -268,11 +274,30 @@ def is_ready(p, model):
         return False
 
 
+def repository_index(p):
+    """gRPC leaves empty fields out of its JSON form."""
+    if p.name == "http":
+        return p.client.get_model_repository_index(headers=p.headers)
+    return p.client.get_model_repository_index(headers=p.headers, as_json=True)["models"]
+
+
 def check_repository_index(p, models):
-    entries = p.client.get_model_repository_index(headers=p.headers)
+    entries = repository_index(p)
     for model in models.values():
         states = [e["state"] for e in entries if e["name"] == model and e["version"] == "1"]
         expect(f"repository index, {model} version 1", ["READY"], states)
+
+
+def check_steering(p, model):
+    expect("ready at first", True, is_ready(p, model))
+    p.client.unload_model(model, headers=p.headers)
+    expect("ready after unload", False, is_ready(p, model))
+    p.client.load_model(model, headers=p.headers)
+    expect("ready after load", True, is_ready(p, model))
+    expect_error(p, "load with a configuration", "unsupported", ["config"],
+                 lambda: p.client.load_model(model, headers=p.headers, config="{}"))
+    expect_error(p, "load of an unknown model", "not-found", [UNKNOWN_MODEL],
+                 lambda: p.client.load_model(UNKNOWN_MODEL, headers=p.headers))
 
 
 CHECKS = [
@@ -285,8 +310,8 @@ CHECKS = [
     check_empty_batch,
     check_many_in_flight,
     check_errors,
+    check_repository_index,
 ]
-HTTP_CHECKS = [*CHECKS, check_repository_index]
 
 
 def parse_models(pairs):
@@ -306,10 +331,11 @@ def open_protocols(options):
     http = triton_http.InferenceServerClient(options.http, concurrency=8)
     grpc = triton_grpc.InferenceServerClient(options.grpc)
     all_ways = [(True, True), (True, False), (False, True), (False, False)]
-    grpc_codes = {"not-found": "StatusCode.NOT_FOUND", "invalid": "StatusCode.INVALID_ARGUMENT"}
+    grpc_codes = {"not-found": "StatusCode.NOT_FOUND", "invalid": "StatusCode.INVALID_ARGUMENT",
+                  "unsupported": "StatusCode.UNIMPLEMENTED"}
     return [
         Protocol("http", triton_http, http, headers, all_ways,
-                 {"not-found": "404", "invalid": "400"}),
+                 {"not-found": "404", "invalid": "400", "unsupported": "501"}),
         Protocol("grpc", triton_grpc, grpc, headers, [(True, True)], grpc_codes),
     ]
 
@@ -319,15 +345,19 @@ def main():
     parser.add_argument("--http", required=True, help="host:port")
     parser.add_argument("--grpc", required=True, help="host:port")
     parser.add_argument("--model", action="append", required=True, metavar="DATATYPE=NAME")
+    parser.add_argument("--steer", default=None, metavar="NAME")
     parser.add_argument("--api-key", default=None)
     options = parser.parse_args()
     models = parse_models(options.model)
     done = 0
     for protocol in open_protocols(options):
-        for check in HTTP_CHECKS if protocol.name == "http" else CHECKS:
+        checks = [(check, models) for check in CHECKS]
+        if options.steer is not None:
+            checks.append((check_steering, options.steer))
+        for check, subject in checks:
             name = check.__name__.removeprefix("check_").replace("_", " ")
             try:
-                check(protocol, models)
+                check(protocol, subject)
             except Exception as error:  # Any failure is told the same way.
                 print(f"FAIL {protocol.name}: {name}: {type(error).__name__}: {error}",
                       file=sys.stderr)

@@ -9,8 +9,8 @@ import { REQUEST_ID_KEY } from "../../../protocols/oip-grpc/methods.ts";
 import type { Gatekeeper } from "../../access/gatekeeper.ts";
 import type { Action, Principal } from "../../access/principal.ts";
 import type { Logger } from "../../observe/log.ts";
-import { InFlight } from "../http/in-flight.ts";
-import { RequestIds } from "../http/request-id.ts";
+import { InFlight } from "../in-flight.ts";
+import { RequestIds } from "../request-id.ts";
 import { failedStatus } from "./failed-status.ts";
 
 /** What is known of a call once its metadata came. */

@@ -1,7 +1,8 @@
 import { Metadata, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { toInferError } from "../../../protocols/core/status.ts";
 import { REQUEST_ID_KEY } from "../../../protocols/oip-grpc/methods.ts";
-import { InFlight } from "../http/in-flight.ts";
+import { epochNowMs } from "../../lib/epoch-clock.ts";
+import { InFlight } from "../in-flight.ts";
 import type { ServingContext } from "../serving-context.ts";
 import { type CallGate, logFault } from "./call-gate.ts";
 import { failedStatus } from "./failed-status.ts";
@@ -65,7 +66,9 @@ function requestIdTrailer(requestId: string): Metadata {
 
 function deadlineOf(call: UnaryCall): number | null {
   const deadline = Number(call.getDeadline());
-  return Number.isFinite(deadline) ? deadline : null;
+  if (!Number.isFinite(deadline)) return null;
+  // grpc-js counts on the wall clock, which may step; the engine's clock does not.
+  return deadline - Date.now() + epochNowMs();
 }
 
 /**

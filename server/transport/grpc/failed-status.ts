@@ -1,5 +1,5 @@
 import { Metadata } from "@grpc/grpc-js";
-import { type InferError, STATUS_TABLE } from "../../../protocols/core/status.ts";
+import { type InferError, retryAfterMsOf, STATUS_TABLE } from "../../../protocols/core/status.ts";
 import {
   CODE_TRAILER,
   PUSHBACK_TRAILER,
@@ -18,14 +18,12 @@ const MAX_DETAILS_CHARS = 1024;
 
 /** The one mapping of a failure to this wire: code, message, and trailers that say more. */
 export function failedStatus(error: InferError, requestId: string): FailedStatus {
-  const row = STATUS_TABLE[error.code];
   const metadata = new Metadata();
   metadata.set(CODE_TRAILER, error.code);
   metadata.set(REQUEST_ID_KEY, requestId);
-  if (row.retryable && error.retryAfterMs !== null) {
-    metadata.set(PUSHBACK_TRAILER, String(Math.ceil(error.retryAfterMs)));
-  }
-  return { code: row.grpc, details: sendable(error.message), metadata };
+  const retryMs = retryAfterMsOf(error);
+  if (retryMs !== null) metadata.set(PUSHBACK_TRAILER, String(retryMs));
+  return { code: STATUS_TABLE[error.code].grpc, details: sendable(error.message), metadata };
 }
 
 /** grpc-js passes details to encodeURI, which throws on half a surrogate pair; a client may send one. */

@@ -18,6 +18,7 @@ import { EDGE_VALUES, request, tensor } from "../../../protocols/testing/codec-c
 import type { Listener } from "../serving-context.ts";
 import { createGrpcListener } from "./grpc-listener.ts";
 import {
+  ADMIN_KEY,
   createFakeServing,
   ECHO_KEY,
   type FakeServing,
@@ -27,6 +28,7 @@ import {
 import { createRawClient, type RawAnswer, type RawClient } from "./testing/raw-client.ts";
 
 const OPTIONS = { host: "127.0.0.1", port: 0, maxMessageBytes: 1 << 20 };
+const AS_ADMIN = { metadata: { authorization: `Bearer ${ADMIN_KEY}` } };
 const AS_INFERRER = { metadata: { authorization: `Bearer ${INFER_KEY}` } };
 
 let fake: FakeServing;
@@ -41,6 +43,7 @@ before(async () => {
 beforeEach(() => {
   fake.isReady = true;
   fake.asked.length = 0;
+  fake.steered.length = 0;
   fake.outcomes.length = 0;
   fake.logLines.length = 0;
   fake.held.length = 0;
@@ -267,14 +270,25 @@ describe("access", () => {
     ["ServerMetadata", {}, "read", null],
     ["RepositoryIndex", {}, "read", null],
     ["ModelInfer", rowFor("double"), "infer", "double"],
+    ["RepositoryModelLoad", { model_name: "double" }, "admin", "double"],
+    ["RepositoryModelUnload", { model_name: "double" }, "admin", "double"],
   ] as const) {
     test(`${method} asks for a key and for '${action}'`, async () => {
       assertFailed(await client.call(method, asked), "unauthenticated", "key");
       assert.deepEqual(fake.asked, []);
-      assert.equal((await client.call(method, asked, AS_INFERRER)).error, null);
+      const as = action === "admin" ? AS_ADMIN : AS_INFERRER;
+      assert.equal((await client.call(method, asked, as)).error, null);
       assert.deepEqual(fake.asked, [{ action, model }]);
     });
   }
+
+  test("load and unload are refused to who may only infer", async () => {
+    for (const method of ["RepositoryModelLoad", "RepositoryModelUnload"]) {
+      const result = await client.call(method, { model_name: "double" }, AS_INFERRER);
+      assertFailed(result, "permission-denied", "may not admin");
+    }
+    assert.deepEqual(fake.steered, []);
+  });
 
   for (const method of ["ServerLive", "ServerReady", "Check"]) {
     test(`${method} is open`, async () => {
@@ -340,6 +354,22 @@ describe("the calls around inference", () => {
     );
     const other = await client.call("RepositoryIndex", { repository_name: "b" }, AS_INFERRER);
     assertFailed(other, "unsupported", "repository");
+  });
+
+  test("load and unload reach the control thread, and take no configuration", async () => {
+    const steer = (method: string, asked: object) => client.call(method, asked, AS_ADMIN);
+    const parameters = { unload_dependents: { bool_param: true } };
+    const unload = await steer("RepositoryModelUnload", { model_name: "double", parameters });
+    assert.deepEqual(unload.answer, {});
+    assert.equal((await steer("RepositoryModelLoad", { model_name: "double" })).error, null);
+    assert.deepEqual(fake.steered, ["unload double by admin", "load double by admin"]);
+    const config = { config: { string_param: "{}" } };
+    const withConfig = { model_name: "double", parameters: config };
+    assertFailed(await steer("RepositoryModelLoad", withConfig), "unsupported", '"config"');
+    const elsewhere = { model_name: "double", repository_name: "b" };
+    assertFailed(await steer("RepositoryModelLoad", elsewhere), "unsupported", "repository_name");
+    assertFailed(await steer("RepositoryModelLoad", {}), "invalid-argument", "name");
+    assert.equal(fake.steered.length, 2);
   });
 
   for (const path of PATHS_NOT_OFFERED) {

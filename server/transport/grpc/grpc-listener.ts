@@ -1,7 +1,7 @@
 import { logVerbosity, Server, setLogVerbosity } from "@grpc/grpc-js";
 import { PATHS_NOT_OFFERED } from "../../../protocols/oip-grpc/methods.ts";
 import type { Action } from "../../access/principal.ts";
-import { withDeadline } from "../http/in-flight.ts";
+import { withDeadline } from "../in-flight.ts";
 import type { Listener, ServingContext } from "../serving-context.ts";
 import { CallGate } from "./call-gate.ts";
 import { CallRunner, type UnaryCall, type UnaryCallback } from "./call-runner.ts";

@@ -6,15 +6,17 @@ import {
   decodeHealthQuery,
   decodeIndexQuery,
   decodeModelRef,
+  decodeSteer,
+  EMPTY_MESSAGE,
   encodeFlag,
   encodeHealth,
   encodeIndex,
   encodeModelMetadata,
   encodeServerMetadata,
   type RepositoryIndexQuery,
+  type SteerMessage,
 } from "../../../protocols/oip-grpc/messages.ts";
 import { INFERENCE_SERVICE, METHOD_PATHS } from "../../../protocols/oip-grpc/methods.ts";
-import { matchesGlob } from "../../access/glob.ts";
 import type { Action, Principal } from "../../access/principal.ts";
 import {
   isModelReady,
@@ -23,6 +25,7 @@ import {
   SERVER_METADATA,
 } from "../../request/queries.ts";
 import type { ServingContext } from "../serving-context.ts";
+import { assertSteerParameters } from "../steer-parameters.ts";
 
 /** One call, after authentication, with its whole message. */
 export interface GrpcCall {
@@ -68,6 +71,8 @@ export const GRPC_METHODS: readonly GrpcMethod[] = [
     modelOf: () => null,
     answer: answerIndex,
   }),
+  steering(METHOD_PATHS.repositoryModelLoad, "load"),
+  steering(METHOD_PATHS.repositoryModelUnload, "unload"),
   guarded(METHOD_PATHS.modelInfer, "infer", {
     decode: readModelRef,
     modelOf: (ref) => ref.name,
@@ -128,22 +133,41 @@ function decodeNamedModel(wire: Uint8Array): ModelRef {
   return ref;
 }
 
-/** Lists only the models that the caller may read. */
+/** The same as POST /v2/repository/models/{m}/load and unload. */
+function steering(path: string, verb: "load" | "unload"): GrpcMethod {
+  return guarded(path, "admin", {
+    decode: decodeNamedSteer,
+    modelOf: ({ modelName }) => modelName,
+    answer: async (context, { repositoryName, modelName, parameterNames }, _call, principal) => {
+      assertOneRepository(repositoryName);
+      assertSteerParameters(parameterNames);
+      await context.steer(verb, modelName, principal);
+      return EMPTY_MESSAGE;
+    },
+  });
+}
+
+function decodeNamedSteer(wire: Uint8Array): SteerMessage {
+  const message = decodeSteer(wire);
+  assertModelName(message.modelName);
+  return message;
+}
+
 function answerIndex(
   context: ServingContext,
   query: RepositoryIndexQuery,
   _call: GrpcCall,
   principal: Principal,
 ): Uint8Array {
-  if (query.repositoryName !== "") {
-    throw new InferError(
-      "unsupported",
-      `this server has one repository, expected an empty repository_name, got '${query.repositoryName.slice(0, 128)}'`,
-    );
-  }
-  const entries = repositoryIndex(context.pipeline.serving, query.isReadyOnly);
-  return encodeIndex(
-    entries.filter((entry) => principal.models.some((glob) => matchesGlob(glob, entry.name))),
+  assertOneRepository(query.repositoryName);
+  return encodeIndex(repositoryIndex(context.pipeline.serving, principal, query.isReadyOnly));
+}
+
+function assertOneRepository(name: string): void {
+  if (name === "") return;
+  throw new InferError(
+    "unsupported",
+    `this server has one repository, expected an empty repository_name, got '${name.slice(0, 128)}'`,
   );
 }
 

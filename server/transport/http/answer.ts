@@ -1,4 +1,4 @@
-import { type InferError, STATUS_TABLE } from "../../../protocols/core/status.ts";
+import { type InferError, retryAfterMsOf, STATUS_TABLE } from "../../../protocols/core/status.ts";
 import { encodeErrorBody } from "../../../protocols/oip-rest/error-body.ts";
 import type { AfterAnswer } from "./http-exchange.ts";
 
@@ -36,14 +36,11 @@ export function emptyAnswer(requestId: string): Answer {
 export function errorAnswer(error: InferError, requestId: string, after: AfterAnswer): Answer {
   const row = STATUS_TABLE[error.code];
   const headers = ["content-type", JSON_TYPE, "x-request-id", requestId];
-  if (row.retryable) headers.push("retry-after", retryAfterSecs(error));
+  const retryMs = retryAfterMsOf(error);
+  if (retryMs !== null) headers.push("retry-after", String(Math.max(1, Math.ceil(retryMs / 1000))));
   if (error.code === "unauthenticated") headers.push("www-authenticate", "Bearer");
   if (error.code === "method-not-allowed") headers.push("allow", allowedOf(error));
   return { status: row.http, headers, parts: [encodeErrorBody(error, requestId)], after };
-}
-
-function retryAfterSecs(error: InferError): string {
-  return String(Math.max(1, Math.ceil((error.retryAfterMs ?? 1000) / 1000)));
 }
 
 function allowedOf(error: InferError): string {

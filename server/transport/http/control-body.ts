@@ -12,23 +12,16 @@ type JsonObject = Readonly<Record<string, unknown>>;
 export function decodeIndexBody(body: Uint8Array): { readonly readyOnly: boolean } {
   const { ready = false } = decodeObject(body);
   if (typeof ready === "boolean") return { readyOnly: ready };
-  throw new InferError("invalid-argument", "member 'ready' must be true or false");
+  throw new InferError(
+    "invalid-argument",
+    `member 'ready' must be true or false, got ${kindOf(ready)}`,
+  );
 }
 
-/**
- * The body of load and unload, which may hold parameters. Models come from the repository only, so
- * `config` and `file:…` are refused, and there are no dependents to unload.
- * @throws InferError `invalid-argument`, `unsupported`
- */
-export function checkSteerBody(body: Uint8Array): void {
+/** The names of the parameters in a body of load or unload. @throws InferError `invalid-argument` */
+export function decodeSteerBody(body: Uint8Array): readonly string[] {
   const { parameters = {} } = decodeObject(body);
-  for (const name of Object.keys(assertObject(parameters, "member 'parameters'"))) {
-    if (name === "unload_dependents") continue;
-    throw new InferError(
-      "unsupported",
-      `parameter ${JSON.stringify(name.slice(0, 80))} is not supported; models load from the repository as they are`,
-    );
-  }
+  return Object.keys(assertObject(parameters, "member 'parameters'"));
 }
 
 function decodeObject(body: Uint8Array): JsonObject {
@@ -49,5 +42,10 @@ function assertObject(value: unknown, what: string): JsonObject {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as JsonObject;
   }
-  throw new InferError("invalid-argument", `${what} must be a JSON object`);
+  throw new InferError("invalid-argument", `${what} must be a JSON object, got ${kindOf(value)}`);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "an array" : `a ${typeof value}`;
 }

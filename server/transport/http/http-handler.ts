@@ -7,23 +7,25 @@ import {
   encodeServerMetadata,
 } from "../../../protocols/oip-rest/messages.ts";
 import type { Principal } from "../../access/principal.ts";
+import { epochNowMs } from "../../lib/epoch-clock.ts";
 import {
   isModelReady,
   modelMetadata,
   repositoryIndex,
   SERVER_METADATA,
 } from "../../request/queries.ts";
+import { InFlight } from "../in-flight.ts";
+import { RequestIds } from "../request-id.ts";
 import type { ServingContext } from "../serving-context.ts";
+import { assertSteerParameters } from "../steer-parameters.ts";
 import { type Answer, emptyAnswer, errorAnswer, healthAnswer, jsonAnswer } from "./answer.ts";
 import { BodyBuffer } from "./body-buffer.ts";
-import { checkSteerBody, decodeIndexBody, MAX_CONTROL_BODY_BYTES } from "./control-body.ts";
+import { decodeIndexBody, decodeSteerBody, MAX_CONTROL_BODY_BYTES } from "./control-body.ts";
 import { draining } from "./draining.ts";
 import { assertAllowedHost } from "./host-rule.ts";
 import type { AfterAnswer, HttpExchange } from "./http-exchange.ts";
 import type { HttpOptions } from "./http-options.ts";
-import { InFlight } from "./in-flight.ts";
 import { byteLengthOf } from "./join-parts.ts";
-import { RequestIds } from "./request-id.ts";
 import { type RouteAccess, routeAccess } from "./route-access.ts";
 import { type Route, route } from "./router.ts";
 
@@ -181,12 +183,12 @@ export class HttpHandler {
       }
       case "index": {
         const { readyOnly } = decodeIndexBody(await this.#readControlBody(exchange, admitted));
-        const entries = repositoryIndex(pipeline.serving, readyOnly);
+        const entries = repositoryIndex(pipeline.serving, principalOf(admitted), readyOnly);
         return jsonAnswer(200, encodeRepositoryIndex(entries), requestId);
       }
       case "load":
       case "unload":
-        checkSteerBody(await this.#readControlBody(exchange, admitted));
+        assertSteerParameters(decodeSteerBody(await this.#readControlBody(exchange, admitted)));
         await this.#context.steer(found.kind, found.model, principalOf(admitted));
         return emptyAnswer(requestId);
       case "stream":
@@ -235,7 +237,7 @@ function afterError(exchange: HttpExchange, error: InferError): AfterAnswer {
 }
 
 function principalOf(admitted: Admitted): Principal {
-  if (admitted.principal === null) throw new Error("a steering route was let through as a probe");
+  if (admitted.principal === null) throw new Error("a guarded route was let through as a probe");
   return admitted.principal;
 }
 
@@ -243,7 +245,7 @@ function principalOf(admitted: Admitted): Principal {
 function readDeadline(exchange: HttpExchange): number | null {
   const timeoutMs = exchange.headers.wholeNumber("x-request-timeout-ms");
   if (timeoutMs === null) return null;
-  if (timeoutMs > 0) return Date.now() + timeoutMs;
+  if (timeoutMs > 0) return epochNowMs() + timeoutMs;
   throw new InferError("invalid-argument", "header 'x-request-timeout-ms' must be positive");
 }
 

@@ -2,13 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Duplex } from "node:stream";
 import { InferError } from "../../../protocols/core/status.ts";
+import { withDeadline } from "../in-flight.ts";
 import type { Listener, ServingContext } from "../serving-context.ts";
 import { UpgradeExchange } from "../websocket/upgrade-exchange.ts";
 import { WsStreams } from "../websocket/ws-streams.ts";
 import { declineUpgrade, isWebSocketUpgrade } from "./decline-upgrade.ts";
 import { HttpHandler } from "./http-handler.ts";
 import type { HttpOptions } from "./http-options.ts";
-import { withDeadline } from "./in-flight.ts";
 import { NodeExchange } from "./node-exchange.ts";
 
 const HEAD_TIMEOUT_MS = 10_000;

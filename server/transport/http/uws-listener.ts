@@ -1,9 +1,9 @@
 import type { TemplatedApp, us_listen_socket, us_socket } from "uWebSockets.js";
+import { withDeadline } from "../in-flight.ts";
 import type { Listener, ServingContext } from "../serving-context.ts";
 import { UwsStreams } from "../websocket/uws-streams.ts";
 import { HttpHandler } from "./http-handler.ts";
 import type { HttpOptions } from "./http-options.ts";
-import { withDeadline } from "./in-flight.ts";
 import { loadUws, type UwsModule } from "./load-uws.ts";
 import { UwsExchange } from "./uws-exchange.ts";
 

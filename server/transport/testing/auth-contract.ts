@@ -28,6 +28,17 @@ export function authContract(rig: Rig): void {
         }
       }));
 
+    test("the index lists only what the key is for", () =>
+      serve(rig, { needsKey: true }, async ({ port }) => {
+        const names = async (key: string) => {
+          const headers = { "x-api-key": key };
+          const { json } = await ask(port, "/v2/repository/index", { body: "", headers });
+          return new Set(json.map((entry: { name: string }) => entry.name));
+        };
+        assert.deepEqual([...(await names("double-key"))], ["double"]);
+        assert.ok((await names("read-key")).has("echo"));
+      }));
+
     test("every stream route x every key at the upgrade", () =>
       serve(rig, { needsKey: true }, async ({ port }) => {
         for (const entry of ROUTES.filter((each) => each.path.endsWith("/stream"))) {

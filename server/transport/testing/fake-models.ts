@@ -77,6 +77,7 @@ export function createFakeModels(): FakeModels {
         ["previous", versions[0] ?? 0],
       ]),
       versions: new Map(served),
+      pendingAliases: new Set(),
       statuses: versions.map(
         (version): VersionStatus => ({ version, state: "ready", reason: null }),
       ),
@@ -86,6 +87,7 @@ export function createFakeModels(): FakeModels {
     name: "unready",
     aliases: new Map(),
     versions: new Map(),
+    pendingAliases: new Set(),
     statuses: [{ version: 1, state: "failed", reason: "bad graph" }],
   };
   const models = [

@@ -12,7 +12,7 @@ import {
 import type { InferCall } from "../../request/pipeline.ts";
 import { draining } from "../http/draining.ts";
 import type { HttpOptions } from "../http/http-options.ts";
-import { InFlight } from "../http/in-flight.ts";
+import { InFlight } from "../in-flight.ts";
 import type { ServingContext } from "../serving-context.ts";
 import type { StreamAdmission } from "./stream-admission.ts";
 import type { StreamSocket } from "./stream-socket.ts";

@@ -4,7 +4,7 @@ import type { Signature } from "../../../../protocols/core/signature.ts";
 import { InferError } from "../../../../protocols/core/status.ts";
 import type { Tensor } from "../../../../protocols/core/tensor.ts";
 import type { Gatekeeper } from "../../../access/gatekeeper.ts";
-import type { Action, Principal } from "../../../access/principal.ts";
+import { type Action, type Principal, ROLES } from "../../../access/principal.ts";
 import { createDeferred, type Deferred } from "../../../lib/deferred.ts";
 import { LeaseCounter } from "../../../models/lease.ts";
 import type { Job, JobResult, Servable } from "../../../models/servable.ts";
@@ -28,6 +28,8 @@ export interface FakeServing {
   readonly outcomes: RequestOutcome[];
   readonly logLines: string[];
   readonly asked: { action: Action; model: string | null }[];
+  /** `load double by admin`, … */
+  readonly steered: string[];
   usedBytes(): number;
   leases(): number;
   isReady: boolean;
@@ -40,12 +42,14 @@ export interface HeldJob {
 
 export const READ_KEY = "key-read";
 export const INFER_KEY = "key-infer";
+export const ADMIN_KEY = "key-admin";
 /** Infer, on models `echo-*` only. */
 export const ECHO_KEY = "key-echo";
 
 const PRINCIPALS: ReadonlyMap<string, Principal> = new Map([
   [READ_KEY, { id: "reader", role: "read", models: ["*"] }],
   [INFER_KEY, { id: "inferrer", role: "infer", models: ["*"] }],
+  [ADMIN_KEY, { id: "admin", role: "admin", models: ["*"] }],
   [ECHO_KEY, { id: "echoer", role: "infer", models: ["echo-*"] }],
 ]);
 
@@ -60,6 +64,7 @@ export function createFakeServing(options: { maxInflightBytes?: number } = {}): 
   const outcomes: RequestOutcome[] = [];
   const logLines: string[] = [];
   const asked: { action: Action; model: string | null }[] = [];
+  const steered: string[] = [];
   const counters: LeaseCounter[] = [];
   const add = (name: string, signature: Signature, run: Servable["run"], maxQueue = 100) => {
     const counter = new LeaseCounter(createServable(name, signature, run, maxQueue));
@@ -96,6 +101,7 @@ export function createFakeServing(options: { maxInflightBytes?: number } = {}): 
     outcomes,
     logLines,
     asked,
+    steered,
     isReady: true,
     usedBytes: () => bytes.usedBytes,
     leases: () => counters.reduce((sum, counter) => sum + counter.count, 0),
@@ -117,7 +123,9 @@ export function createFakeServing(options: { maxInflightBytes?: number } = {}): 
       log: createLogger("info", "test", { write: (line) => void logLines.push(line) }),
       isReady: () => fake.isReady,
       isDraining: () => false,
-      steer: () => Promise.reject(new InferError("unsupported", "not in this test")),
+      steer: async (action, model, principal) => {
+        steered.push(`${action} ${model} by ${principal.id}`);
+      },
     },
   };
   return fake;
@@ -132,9 +140,10 @@ function createFakeGatekeeper(asked: { action: Action; model: string | null }[])
     },
     authorise: (principal, action, model) => {
       asked.push({ action, model });
-      const mayInfer = action !== "infer" || principal.role === "infer";
+      const isRoleEnough =
+        action === "probe" || ROLES.indexOf(principal.role) >= ROLES.indexOf(action);
       const reaches = model === null || principal.models[0] === "*" || model.startsWith("echo-");
-      if (mayInfer && reaches) return;
+      if (isRoleEnough && reaches) return;
       throw new InferError("permission-denied", `'${principal.id}' may not ${action} '${model}'`);
     },
   };
@@ -177,6 +186,7 @@ function readyModel(name: string, counter: LeaseCounter): ServingModel {
     name,
     aliases: new Map([["champion", 1]]),
     versions: new Map([[1, counter]]),
+    pendingAliases: new Set(),
     statuses: [{ version: 1, state: "ready", reason: null }],
   };
 }
@@ -186,6 +196,7 @@ function loadingModel(): ServingModel {
     name: "loading",
     aliases: new Map(),
     versions: new Map(),
+    pendingAliases: new Set(),
     statuses: [{ version: 1, state: "loading", reason: null }],
   };
 }

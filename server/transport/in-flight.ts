@@ -1,4 +1,4 @@
-import { createDeferred, type Deferred } from "../../lib/deferred.ts";
+import { createDeferred, type Deferred } from "../lib/deferred.ts";
 
 /** Counts what is under way on one listener, and tells when nothing is. */
 export class InFlight {

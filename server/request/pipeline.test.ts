@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import type { InferCodec } from "../../protocols/core/codec.ts";
+import { type InferRequest, NO_PARAMETERS } from "../../protocols/core/infer.ts";
+import { DEFAULT_LIMITS } from "../../protocols/core/limits.ts";
+import { InferError, type StatusCode } from "../../protocols/core/status.ts";
+import { createDeferred, type Deferred } from "../lib/deferred.ts";
+import { LeaseCounter } from "../models/lease.ts";
+import type { JobResult, ServableInfo } from "../models/servable.ts";
+import { ServingMap } from "../models/serving-map.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { Pipeline, type RequestOutcome } from "./pipeline.ts";
+
+const INFO: ServableInfo = {
+  key: "m/1#1",
+  id: { model: "m", version: 1 },
+  platform: "onnx_onnxv1",
+  signature: { inputs: [], outputs: [] },
+  batching: null,
+  maxQueue: 2,
+  slot: 7,
+};
+const RESULT: JobResult = { outputs: [], queueMs: 1, computeMs: 2, batchRows: 3 };
+const REQUEST: InferRequest = {
+  id: "r",
+  parameters: NO_PARAMETERS,
+  inputs: [],
+  outputs: null,
+  isTyped: false,
+};
+const codec: InferCodec<string, string> = {
+  decode: (wire) => {
+    if (wire === "bad") throw new InferError("invalid-argument", "bad bytes");
+    if (wire === "bug") throw new TypeError("secret");
+    return REQUEST;
+  },
+  encode: (response) => {
+    return `${response.modelName}/${response.modelVersion} ${response.id}`;
+  },
+};
+
+describe("pipeline", () => {
+  let counter: LeaseCounter;
+  let runs: Deferred<JobResult>[];
+  let recorded: { slot: number; outcome: RequestOutcome }[];
+  let inFlight: number;
+  let pipeline: Pipeline;
+
+  beforeEach(() => {
+    runs = [];
+    recorded = [];
+    inFlight = 0;
+    counter = new LeaseCounter({
+      info: INFO,
+      run: () => {
+        const run = createDeferred<JobResult>();
+        runs.push(run);
+        return run.promise;
+      },
+    });
+    const model = {
+      name: "m",
+      aliases: new Map([["champion", 1]]),
+      pendingAliases: new Set(["canary"]),
+      versions: new Map([[1, counter]]),
+      statuses: [],
+    };
+    const map = new ServingMap(1, new Map([["m", model]]));
+    pipeline = new Pipeline({
+      serving: () => map,
+      gauge: {
+        enter: () => ++inFlight,
+        leave: () => {
+          inFlight -= 1;
+        },
+      },
+      bytes: new ByteBudget(new SharedArrayBuffer(8), 100),
+      recorder: { record: (slot, _protocol, outcome) => recorded.push({ slot, outcome }) },
+      limits: DEFAULT_LIMITS,
+    });
+  });
+
+  const infer = (wire = "good", name = "m", version: string | null = null) =>
+    pipeline.infer({
+      principal: { id: "p", role: "infer", models: ["*"] },
+      ref: { name, version },
+      wire,
+      codec,
+      protocol: "http",
+      deadlineEpochMs: null,
+    });
+  const failsWith = (call: Promise<unknown>, code: StatusCode) =>
+    assert.rejects(call, (thrown) => thrown instanceof InferError && thrown.code === code);
+  const atRest = () => assert.deepEqual([counter.count, inFlight], [0, 0]);
+
+  it("leases while it computes, answers with the version that did, and lets go", async () => {
+    const call = infer();
+    assert.deepEqual([counter.count, inFlight], [1, 1]);
+    runs[0]?.resolve(RESULT);
+    assert.equal(await call, "m/1 r");
+    atRest();
+    assert.deepEqual(
+      recorded.map(({ slot, outcome }) => [slot, outcome.errorCode, outcome.batchRows]),
+      [[7, null, 3]],
+    );
+  });
+
+  it("records what reached no servable in nobody's row", async () => {
+    await failsWith(infer("bad"), "invalid-argument");
+    await failsWith(infer("good", "x"), "model-not-found");
+    await failsWith(infer("good", "m", "9"), "version-not-found");
+    await failsWith(infer("good", "m", "canary"), "model-not-ready");
+    assert.deepEqual(
+      recorded.map(({ slot }) => slot),
+      [0, 0, 0, 0],
+    );
+    atRest();
+  });
+
+  it("refuses what the queue has no room for, and has room again", async () => {
+    const calls = [infer(), infer()];
+    await failsWith(infer(), "queue-full");
+    for (const run of runs) run.resolve(RESULT);
+    await Promise.all(calls);
+    atRest();
+    const again = infer();
+    runs[2]?.resolve(RESULT);
+    await again;
+  });
+
+  it("lets go and records under the servable when the engine fails", async () => {
+    const call = infer();
+    runs[0]?.reject(new InferError("unavailable", "gone"));
+    await failsWith(call, "unavailable");
+    atRest();
+    assert.deepEqual(
+      recorded.map(({ slot, outcome }) => [slot, outcome.errorCode]),
+      [[7, "unavailable"]],
+    );
+  });
+
+  it("hides what it does not know", async () => {
+    await assert.rejects(infer("bug"), (thrown) => {
+      assert.ok(thrown instanceof InferError && thrown.code === "internal");
+      assert.doesNotMatch(thrown.message, /secret/);
+      assert.ok(thrown.cause instanceof TypeError);
+      return true;
+    });
+  });
+
+  it("retires a version only after its last request", async () => {
+    const call = infer();
+    let isIdle = false;
+    counter.retire(() => {
+      isIdle = true;
+    });
+    assert.equal(isIdle, false);
+    runs[0]?.resolve(RESULT);
+    await call;
+    assert.equal(isIdle, true);
+  });
+});
+
+describe("byte budget", () => {
+  it("is one for all who share it, and refuses what does not fit", () => {
+    const shared = new SharedArrayBuffer(8);
+    const [one, other] = [new ByteBudget(shared, 100), new ByteBudget(shared, 100)];
+    one.reserve(60);
+    assert.throws(
+      () => other.reserve(41),
+      (thrown) => thrown instanceof InferError && thrown.code === "queue-full",
+    );
+    other.reserve(40);
+    assert.equal(one.usedBytes, 100);
+    one.release(60);
+    other.release(40);
+    assert.equal(other.usedBytes, 0);
+  });
+});
