@@ -205,7 +205,7 @@ for (const { name, create } of FIXTURES) {
       const wanted = (await source.poll(never))?.models.get(model);
       const sha256 = wanted?.versions.get(1);
       assert.ok(sha256);
-      const { directory } = await source.fetch(model, 1, sha256, () => undefined, never);
+      const { directory } = await source.fetch(model, 1, sha256, never);
       assert.ok(directory.endsWith(sha256));
     });
 

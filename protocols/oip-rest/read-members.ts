@@ -1,4 +1,4 @@
-import { isDatatype } from "../core/datatype.ts";
+import { DATATYPES, isDatatype } from "../core/datatype.ts";
 import {
   NO_PARAMETERS,
   type Parameters,
@@ -79,7 +79,9 @@ export function readHead(object: JsonObject, where: string, limits: Limits): Ten
   const name = requiredString(object, "name", `${where}.`);
   const datatype = requiredString(object, "datatype", `${where}.`);
   if (!isDatatype(datatype)) {
-    throw invalid(`tensor ${quote(name)}: unknown datatype ${quote(datatype)}`);
+    throw invalid(
+      `tensor ${quote(name)}: expected a datatype of ${DATATYPES.join(", ")}, got ${quote(datatype)}`,
+    );
   }
   const shape = optionalArray(object, "shape", `${where}.`);
   if (shape === null) throw invalid(`tensor ${quote(name)}: expected a shape, got nothing`);

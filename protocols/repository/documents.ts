@@ -135,5 +135,7 @@ function describe(error: ErrorObject | undefined): string {
     return `${at} has the unknown key '${(error.params as { additionalProperty: string }).additionalProperty}'`;
   }
   const came = JSON.stringify(error.data)?.slice(0, 80) ?? "nothing";
+  if (error.keyword === "const")
+    return `${at} must be ${JSON.stringify(error.schema)}, got ${came}`;
   return `${at} ${error.message ?? "does not fit"}, got ${came}`;
 }

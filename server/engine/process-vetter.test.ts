@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Signature } from "../../protocols/core/signature.ts";
 import { inspectModel } from "../../protocols/onnx/inspect-model.ts";
@@ -112,11 +112,16 @@ describe("vetting in a child process", () => {
   });
 
   it("judges all the same where the verdict cannot be kept", async () => {
-    const file = join(folder, "a-file");
-    writeFileSync(file, "in the way");
-    const limits = { verdictDir: join(file, "verdicts"), timeoutMs: 30_000, maxRssBytes: 2 ** 32 };
+    const verdictDir = join(folder, "full");
+    const limits = { verdictDir, timeoutMs: 30_000, maxRssBytes: 2 ** 32 };
     const version = localVersion(folder, scaleModel(79));
+    await createProcessVetter(limits).vet(version, NO_SIGNAL);
+    const verdict = join(verdictDir, readdirSync(verdictDir)[0] as string);
+    rmSync(verdict);
+    // A folder in its place cannot be replaced by a file.
+    mkdirSync(verdict);
     assert.equal((await createProcessVetter(limits).vet(version, NO_SIGNAL)).isBatchable, true);
+    assert.deepEqual(readdirSync(verdictDir), [basename(verdict)]);
   });
 
   it("leaves no working folder behind", async () => {

@@ -7,5 +7,6 @@ export function describeFailure(thrown: unknown): string {
 }
 
 function withoutPaths(text: string): string {
-  return text.replace(/(?:\/[\w.+@-]+){2,}\/?/g, "…");
+  // Absolute ones: those of the repository start with a name, and say which file is at fault.
+  return text.replace(/(?<![\w.+@-])(?:\/[\w.+@-]+){2,}\/?/g, "…");
 }

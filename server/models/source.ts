@@ -22,8 +22,6 @@ export interface LocalVersion {
   readonly manifestSha256: string;
 }
 
-export type FetchPhase = "downloading" | "verifying";
-
 export interface Source {
   /** For logs and the banner; holds no secret. */
   readonly description: string;
@@ -42,7 +40,6 @@ export interface Source {
     model: string,
     version: number,
     manifestSha256: string,
-    onPhase: (phase: FetchPhase) => void,
     signal: AbortSignal,
   ): Promise<LocalVersion>;
   /** Calls `wake` whenever it might pay to poll now; a hint only. Returns how to stop. */

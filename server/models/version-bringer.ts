@@ -63,13 +63,7 @@ export class VersionBringer<Channel> {
     try {
       enter("downloading");
       const { model, version } = record.id;
-      const local = await source.fetch(
-        model,
-        version,
-        record.manifestSha256,
-        () => undefined,
-        signal,
-      );
+      const local = await source.fetch(model, version, record.manifestSha256, signal);
       signal.throwIfAborted();
       enter("verified");
       enter("vetting");
@@ -87,6 +81,8 @@ export class VersionBringer<Channel> {
       await pause("publishing");
       enter("ready");
     } catch (thrown) {
+      // The server stops: nothing failed, and nobody will ask again.
+      if (signal.aborted) return;
       this.#parts.onFailure(record.id, thrown);
       record.fail(describeFailure(thrown), thrown instanceof VetRefusal, nowMs());
       onStep();

@@ -2,7 +2,6 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { filePath } from "../../protocols/repository/layout.ts";
 import type { Manifest } from "../../protocols/repository/schemas.ts";
-import type { FetchPhase } from "../models/source.ts";
 import { type DownloadedFile, downloadFile, type FileDownload } from "./download-file.ts";
 import { ReadError, type RepositoryReader } from "./repository-reader.ts";
 import type { VersionCache } from "./version-cache.ts";
@@ -13,7 +12,6 @@ export interface VersionDownload {
   readonly manifest: Manifest;
   readonly manifestSha256: string;
   readonly pause: (point: string) => Promise<void>;
-  readonly onPhase: (phase: FetchPhase) => void;
   readonly signal: AbortSignal;
 }
 
@@ -22,7 +20,7 @@ export interface VersionDownload {
  * turned out wrong is deleted, one that was cut off stays to be resumed.
  */
 export async function downloadVersion(version: VersionDownload): Promise<void> {
-  const { cache, manifestSha256, manifest, pause, onPhase } = version;
+  const { cache, manifestSha256, manifest, pause } = version;
   const partial = await cache.openPartial(manifestSha256);
   const downloads = manifest.files.map((expected) => describeFile(version, partial, expected));
   const arrived: [FileDownload, DownloadedFile][] = [];
@@ -35,7 +33,6 @@ export async function downloadVersion(version: VersionDownload): Promise<void> {
     }
     throw error;
   }
-  onPhase("verifying");
   await pause("verifying");
   for (const [download, file] of arrived) await verify(download, file);
 }

@@ -92,8 +92,7 @@ for (const { name, create } of FIXTURES) {
         },
         limits,
       );
-    const fetch = (source: RepositorySource, sha256: string) =>
-      source.fetch("m", 1, sha256, () => undefined, never);
+    const fetch = (source: RepositorySource, sha256: string) => source.fetch("m", 1, sha256, never);
 
     it("a broken download goes on where it stopped, in a new process too", async () => {
       const { manifestSha256 } = await putVersion(fixture, "m", 1, { "model.onnx": model });

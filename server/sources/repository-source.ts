@@ -7,7 +7,7 @@ import {
 } from "../../protocols/repository/documents.ts";
 import { INDEX_PATH, manifestPath, ROOT_FOLDERS } from "../../protocols/repository/layout.ts";
 import type { Manifest, RepositoryIndex } from "../../protocols/repository/schemas.ts";
-import type { FetchPhase, LocalVersion, Source, WantedSet } from "../models/source.ts";
+import type { LocalVersion, Source, WantedSet } from "../models/source.ts";
 import { downloadVersion } from "./download-version.ts";
 import { IndexCache } from "./index-cache.ts";
 import { ReadError, type RepositoryReader, type SourceLog } from "./repository-reader.ts";
@@ -87,19 +87,17 @@ export class RepositorySource implements Source {
     model: string,
     version: number,
     manifestSha256: string,
-    onPhase: (phase: FetchPhase) => void,
     signal: AbortSignal,
   ): Promise<LocalVersion> {
     const found = await this.#versions.find(manifestSha256);
     if (found !== null) return found;
-    onPhase("downloading");
     const { reader, pause } = this.#parts;
     const manifestBytes = await this.#readManifest(model, version, manifestSha256, signal);
     const manifest = parseManifest(manifestPath(model, version), manifestBytes);
     assertSameVersion(manifest, model, version);
     await this.#assertRoom(manifest, manifestSha256);
     const cache = this.#versions;
-    await downloadVersion({ reader, cache, manifest, manifestSha256, pause, onPhase, signal });
+    await downloadVersion({ reader, cache, manifest, manifestSha256, pause, signal });
     return cache.commit(manifestSha256, manifestBytes);
   }
 

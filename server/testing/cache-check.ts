@@ -21,9 +21,9 @@ export function assertCacheWhole(home: string): number {
   return folders.length;
 }
 
-/** Names under the cache that only a start or download under way should leave. */
+/** Names under the cache that only what is under way may have: downloads, vetting, writes. */
 export function leftovers(home: string): readonly string[] {
   return readdirSync(join(home, "cache"), { recursive: true, encoding: "utf8" }).filter((name) =>
-    /(^|\/)\.tmp-|\.tmp$/.test(name),
+    /(^|\/)(\.tmp-|work-)|\.tmp$/.test(name),
   );
 }

@@ -1,5 +1,6 @@
 import { STATUS_CODES, STATUS_TABLE } from "../../protocols/core/status.ts";
 import { settingsTable } from "../config/settings-table.ts";
+import { renderBadInput } from "./bad-input-table.ts";
 
 /** A part of a page that is made from code; the page holds it between two markers. */
 export interface GeneratedSection {
@@ -46,6 +47,7 @@ function renderStatusTable(): string {
 
 export const GENERATED_SECTIONS: readonly GeneratedSection[] = [
   { page: "deploy/docs/errors.md", marker: "status-table", render: renderStatusTable },
+  { page: "deploy/docs/errors.md", marker: "bad-input", render: renderBadInput },
   { page: "deploy/docs/configuration.md", marker: "settings", render: settingsTable },
 ];
 

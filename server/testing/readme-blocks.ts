@@ -25,7 +25,7 @@ interface Fence {
   readonly before: string;
 }
 
-const NOT_RUN = /<!-- not run: ([^]+?) -->/;
+const NOT_RUN = /<!-- not run: ([\s\S]+?) -->/;
 const REPEAT = /<!-- repeat until shown -->/;
 const HEADING = /^#/m;
 
@@ -54,7 +54,7 @@ function shownBy(next: Fence | undefined): ShownOutput | null {
 function readFences(markdown: string): Fence[] {
   const fences: Fence[] = [];
   let end = 0;
-  for (const found of markdown.matchAll(/^```(\w*)\n([^]*?)^```$/gm)) {
+  for (const found of markdown.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)) {
     const [whole, language = "", text = ""] = found;
     const line = markdown.slice(0, found.index).split("\n").length;
     fences.push({ language, text, line, before: markdown.slice(end, found.index) });

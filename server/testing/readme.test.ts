@@ -68,7 +68,15 @@ async function runTypeScript(text: string): Promise<string> {
   const source = join(folder, "snippet.mts");
   writeFileSync(source, text);
   const types = ["--types", "node", "--typeRoots", join(REPOSITORY_ROOT, "node_modules/@types")];
-  const flags = ["--strict", "--module", "nodenext", "--target", "es2023", "--skipLibCheck"];
+  const flags = [
+    "--ignoreConfig",
+    "--strict",
+    "--module",
+    "nodenext",
+    "--target",
+    "es2023",
+    "--skipLibCheck",
+  ];
   await run(process.execPath, [TSC, ...flags, ...types, source]);
   return run(process.execPath, [join(folder, "snippet.mjs")]);
 }

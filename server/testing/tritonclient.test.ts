@@ -51,7 +51,10 @@ describe("the official Python client, over HTTP and gRPC", needs("python"), () =
         (thrown: { code: number; stderr: string }) => thrown,
       );
       assert.equal(refused?.code, 1);
-      assert.match(refused.stderr, /^FAIL http: health: .*is_model_ready .*expected True, got False/);
+      assert.match(
+        refused.stderr,
+        /^FAIL http: health: .*is_model_ready .*expected True, got False/,
+      );
     });
   });
 });

@@ -8,6 +8,7 @@ import { InferError, toInferError } from "../../../protocols/core/status.ts";
 import { REQUEST_ID_KEY } from "../../../protocols/oip-grpc/methods.ts";
 import type { Gatekeeper } from "../../access/gatekeeper.ts";
 import type { Action, Principal } from "../../access/principal.ts";
+import { readCredential } from "../../access/read-credential.ts";
 import type { Logger } from "../../observe/log.ts";
 import { InFlight } from "../in-flight.ts";
 import { RequestIds } from "../request-id.ts";
@@ -106,7 +107,9 @@ export class CallGate {
     if (action === null) {
       throw new InferError("unsupported", `the method ${path} is not offered by this server yet`);
     }
-    return action === "probe" ? null : this.#gatekeeper.authenticate(credentialOf(metadata));
+    return action === "probe"
+      ? null
+      : this.#gatekeeper.authenticate(readCredential((name) => single(metadata, name)));
   }
 }
 
@@ -114,14 +117,6 @@ export class CallGate {
 export function logFault(log: Logger, error: InferError, requestId: string, path: string): void {
   if (error.code !== "internal") return;
   log.error({ requestId, method: path, err: error.cause ?? error }, "a call failed");
-}
-
-/** The bearer token, else x-api-key, else null. An authorization of another scheme is no credential. */
-function credentialOf(metadata: Metadata): string | null {
-  const authorization = single(metadata, "authorization");
-  if (authorization === null) return single(metadata, "x-api-key");
-  const isBearer = authorization.slice(0, 7).toLowerCase() === "bearer ";
-  return isBearer ? authorization.slice(7).trim() : null;
 }
 
 /** The first value: HTTP/2 joins or drops repeated ones, and a joined key is no key. */

@@ -5,8 +5,7 @@ const FIRST_GROWTH_BYTES = 16 * 1024;
 
 /**
  * The body of one request, copied into memory of its own (a chunk of uWebSockets.js dies with its
- * callback) that starts at offset 0, so that tensors behind an aligned header need no second copy.
- * Every byte it may hold is reserved first; `release` gives all of it back, once.
+ * callback). Every byte it may hold is reserved first; `release` gives all of it back, once.
  */
 export class BodyBuffer {
   readonly #declaredBytes: number | null;

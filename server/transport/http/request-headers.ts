@@ -1,4 +1,5 @@
 import { InferError } from "../../../protocols/core/status.ts";
+import { readCredential } from "../../access/read-credential.ts";
 
 /** The headers that the server reads; all others are ignored. */
 const KNOWN: ReadonlySet<string> = new Set([
@@ -90,12 +91,8 @@ export class RequestHeaders {
     );
   }
 
-  /** The bearer token, else X-API-Key, else null. An Authorization of another scheme is no credential. */
   credential(): string | null {
-    const authorization = this.get("authorization");
-    if (authorization === null) return this.get("x-api-key");
-    const isBearer = authorization.slice(0, 7).toLowerCase() === "bearer ";
-    return isBearer ? authorization.slice(7).trim() : null;
+    return readCredential((name) => this.get(name));
   }
 }
 

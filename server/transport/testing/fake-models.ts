@@ -2,6 +2,7 @@ import type { TensorSignature } from "../../../protocols/core/signature.ts";
 import { InferError } from "../../../protocols/core/status.ts";
 import type { Tensor } from "../../../protocols/core/tensor.ts";
 import { createDeferred, type Deferred } from "../../lib/deferred.ts";
+import { epochNowMs } from "../../lib/epoch-clock.ts";
 import { LeaseCounter } from "../../models/lease.ts";
 import type { Job, JobResult, Servable } from "../../models/servable.ts";
 import { ServingMap, type ServingModel, type VersionStatus } from "../../models/serving-map.ts";
@@ -104,7 +105,7 @@ export function createFakeModels(): FakeModels {
       throw new InferError("unavailable", "the engine ended", { retryAfterMs: 2500 });
     }),
     model("huge", (x) => new Float32Array(x[0] ?? 0)),
-    model("deadline", (_x, job) => new Float32Array([(job.deadlineEpochMs ?? 0) - Date.now()])),
+    model("deadline", (_x, job) => new Float32Array([(job.deadlineEpochMs ?? 0) - epochNowMs()])),
     unready,
   ];
   const map = new ServingMap(1, new Map(models.map((entry) => [entry.name, entry])));

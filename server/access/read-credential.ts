@@ -1,0 +1,11 @@
+/**
+ * The key that a request shows: the bearer token of its authorization, else x-api-key, else null.
+ * An authorization of another scheme is no credential. Same headers under HTTP and gRPC.
+ * @param header the header of that lower-case name, null when it did not come
+ */
+export function readCredential(header: (name: string) => string | null): string | null {
+  const authorization = header("authorization");
+  if (authorization === null) return header("x-api-key");
+  const isBearer = authorization.slice(0, 7).toLowerCase() === "bearer ";
+  return isBearer ? authorization.slice(7).trim() : null;
+}
