@@ -1,5 +1,6 @@
 import { CREDENTIAL_CASES, FRAME_CASES, REQUEST_CASES } from "./bad-input-cases.ts";
 import { CONFIG_CASES, MANIFEST_CASES, MODEL_CASES } from "./bad-input-files.ts";
+import { renderTable } from "./markdown-table.ts";
 
 interface Row {
   readonly what: string;
@@ -17,20 +18,17 @@ const KINDS: readonly (readonly [string, readonly Row[]])[] = [
   ["Configuration", CONFIG_CASES],
 ];
 
-/** The tables of bad input in deploy/docs/errors.md, one a kind. Not padded: messages are long. */
+/** The tables of bad input in deploy/docs/errors.md, one a kind. */
 export function renderBadInput(): string {
-  return KINDS.map(([kind, rows]) =>
-    [
-      `### ${kind}\n`,
-      "| what is wrong | where | answer | message |",
-      "| --- | --- | --- | --- |",
-      ...rows.map(lineOf),
-    ].join("\n"),
+  return KINDS.map(
+    ([kind, rows]) => `### ${kind}\n\n${renderTable([HEAD, ...rows.map(cellsOf)])}`,
   ).join("\n\n");
 }
 
-function lineOf({ what, door, answer, message }: Row): string {
-  return `| ${what} | ${door} | ${answer} | ${asCode(message)} |`;
+const HEAD = ["what is wrong", "where", "answer", "message"];
+
+function cellsOf({ what, door, answer, message }: Row): string[] {
+  return [what, door, answer, asCode(message)];
 }
 
 /** Two backticks around a text that holds one; a bar would end the cell even there. */

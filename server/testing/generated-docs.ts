@@ -1,6 +1,7 @@
 import { STATUS_CODES, STATUS_TABLE } from "../../protocols/core/status.ts";
 import { settingsTable } from "../config/settings-table.ts";
 import { renderBadInput } from "./bad-input-table.ts";
+import { renderTable } from "./markdown-table.ts";
 
 /** A part of a page that is made from code; the page holds it between two markers. */
 export interface GeneratedSection {
@@ -24,16 +25,6 @@ const GRPC_NAMES: Readonly<Record<number, string>> = {
   14: "UNAVAILABLE",
   16: "UNAUTHENTICATED",
 };
-
-/** A Markdown table laid out as the formatter would, so that a generated page passes the lint. */
-export function renderTable(rows: readonly (readonly string[])[]): string {
-  const [head = []] = rows;
-  const widths = head.map((_, column) => Math.max(3, ...rows.map((r) => (r[column] ?? "").length)));
-  const line = (cells: readonly string[]) =>
-    `| ${widths.map((width, column) => (cells[column] ?? "").padEnd(width)).join(" | ")} |`;
-  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [line(head), rule, ...rows.slice(1).map(line)].join("\n");
-}
 
 function renderStatusTable(): string {
   const rows = STATUS_CODES.map((code) => {
