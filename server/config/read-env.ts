@@ -7,8 +7,8 @@ import { SETTINGS } from "./settings.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Read by other parts of the program than the configuration. */
-const OTHER_NAMES = ["SLUICE_TEST_PAUSE", "SLUICE_REQUIRE_ALL", "SLUICE_PYTHON"];
+/** Tests and CI keep theirs under it. */
+const TEST_PREFIX = "SLUICE_TEST_";
 
 /** Variables that Kubernetes puts into every pod for a Service whose name starts with "sluice". */
 const KUBERNETES_NAME = /_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)/;
@@ -61,13 +61,13 @@ function plain(env: Env, name: string): { value: string; from: string } | null {
 }
 
 function refuseUnknown(env: Env): void {
-  const known = new Set(OTHER_NAMES);
+  const known = new Set<string>();
   for (const setting of SETTINGS) {
     known.add(envOf(setting));
     if (isSecret(setting)) known.add(`${envOf(setting)}_FILE`);
   }
   for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith("SLUICE_") || known.has(name)) continue;
+    if (!name.startsWith("SLUICE_") || name.startsWith(TEST_PREFIX) || known.has(name)) continue;
     if (KUBERNETES_NAME.test(name) || KUBERNETES_VALUE.test(value ?? "")) continue;
     throw new ConfigError(
       `the environment has the unknown variable '${name}'${didYouMean(name, known)}`,

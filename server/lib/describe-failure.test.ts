@@ -17,8 +17,6 @@ it("tells what failed, and no folder of the machine", () => {
     describeFailure(new Error("model.onnx: expected 3 bytes in /var/lib/x/cache, got 2")),
     "model.onnx: expected 3 bytes in …, got 2",
   );
-  assert.equal(
-    describeFailure("models/m/versions/1/model.onnx is torn"),
-    "models…is torn".replace("…is", "… is"),
-  );
+  const relative = "models/m/versions/1/model.onnx is torn";
+  assert.equal(describeFailure(relative), relative);
 });

@@ -20,8 +20,8 @@ import {
 import { type LoadReport, rowOf, startSteadyLoad } from "./steady-load.ts";
 import { scaleModel, slowModel } from "./tiny-models.ts";
 
-/** A short form by default (SLUICE_DRAINS for more). */
-const DRAINS = Number(process.env["SLUICE_DRAINS"] ?? 10);
+/** A short form by default (SLUICE_TEST_DRAINS for more). */
+const DRAINS = Number(process.env["SLUICE_TEST_DRAINS"] ?? 10);
 const SLOW_MS = 400;
 const SLOW_CALLS_PER_CLIENT = 3;
 /** What ends at once ends within this on a busy machine. */

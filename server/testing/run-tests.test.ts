@@ -39,7 +39,7 @@ describe("run-tests", () => {
   }
 
   async function runTests(args: readonly string[], env: Record<string, string> = {}) {
-    const { NODE_TEST_CONTEXT: _, SLUICE_REQUIRE_ALL: __, ...clean } = process.env;
+    const { NODE_TEST_CONTEXT: _, SLUICE_TEST_REQUIRE_ALL: __, ...clean } = process.env;
     const child = spawn(
       process.execPath,
       [join(root, "dist/server/testing/run-tests.js"), ...args],
@@ -67,13 +67,13 @@ describe("run-tests", () => {
   });
 
   it("counts each skip as a failure where everything must run", async () => {
-    const run = await runTests(["good"], { SLUICE_REQUIRE_ALL: "1" });
+    const run = await runTests(["good"], { SLUICE_TEST_REQUIRE_ALL: "1" });
     assert.equal(run.code, 1);
     assert.equal(run.last, "1 passed, 2 failed, 0 skipped");
   });
 
   it("takes one file by its source path", async () => {
-    const run = await runTests(["good/pass.test.ts"], { SLUICE_REQUIRE_ALL: "1" });
+    const run = await runTests(["good/pass.test.ts"], { SLUICE_TEST_REQUIRE_ALL: "1" });
     assert.equal(run.code, 0, run.out + run.err);
     assert.equal(run.last, "1 passed, 0 failed, 0 skipped");
   });

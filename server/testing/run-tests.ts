@@ -1,6 +1,6 @@
 /**
  * `npm test`: runs the compiled tests, each file in a process of its own, and says at the end what
- * was skipped and why. With SLUICE_REQUIRE_ALL=1 a skip is a failure: CI must run everything.
+ * was skipped and why. With SLUICE_TEST_REQUIRE_ALL=1 a skip is a failure: CI must run everything.
  * Arguments choose files or folders. Exit code 1 on any failure.
  */
 import { finished } from "node:stream/promises";
@@ -33,7 +33,7 @@ async function runFiles(files: readonly string[]): Promise<TestTally> {
 async function main(): Promise<number> {
   const files = listTestFiles(REPOSITORY_ROOT, process.argv.slice(2));
   if (files.length === 0) throw new Error("no compiled test found under dist; is it built?");
-  const mustRunAll = process.env["SLUICE_REQUIRE_ALL"] === "1";
+  const mustRunAll = process.env["SLUICE_TEST_REQUIRE_ALL"] === "1";
   const tally = await runFiles(files);
   process.stdout.write(tally.summary(mustRunAll));
   return tally.isGood(mustRunAll) ? 0 : 1;

@@ -14,7 +14,7 @@ interface PartRow {
 
 /** The Python with the packages of server/testing/python/requirements.txt. */
 export function pythonPath(): string {
-  return process.env["SLUICE_PYTHON"] ?? "python3";
+  return process.env["SLUICE_TEST_PYTHON"] ?? "python3";
 }
 
 /** The full path of a program on PATH, or null. */
@@ -50,7 +50,7 @@ const PARTS: Readonly<Record<Part, PartRow>> = {
         stdio: "ignore",
       }).status === 0,
     install:
-      "a Python with the official tritonclient (pip install -r server/testing/python/requirements.txt; SLUICE_PYTHON names the interpreter)",
+      "a Python with the official tritonclient (pip install -r server/testing/python/requirements.txt; SLUICE_TEST_PYTHON names the interpreter)",
   },
   chromium: {
     isPresent: () => findProgram("chromium") !== null,

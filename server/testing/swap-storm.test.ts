@@ -6,8 +6,8 @@ import { openStore } from "./publish-tiny.ts";
 import { type ScenarioServer, startScenario } from "./scenario-server.ts";
 import { type StormReport, swapStorm } from "./swap-storm.ts";
 
-/** A short form by default; the full one is 500 (SLUICE_SWAPS=500). */
-const SWAPS = Number(process.env["SLUICE_SWAPS"] ?? 15);
+/** A short form by default; the full one is 500 (SLUICE_TEST_SWAPS=500). */
+const SWAPS = Number(process.env["SLUICE_TEST_SWAPS"] ?? 15);
 
 async function clientsOf(server: ScenarioServer) {
   return [server.http({ binary: true }), server.http(), server.grpc(), await server.webSocket()];

@@ -60,7 +60,7 @@ export class TestTally {
     if (this.#skips.length > 0) {
       lines.push("Skipped, and why:");
       for (const skip of this.#skips) lines.push(`  ${skip.test}: ${skip.reason}`);
-      if (mustRunAll) lines.push("SLUICE_REQUIRE_ALL=1: each skip above counts as a failure.");
+      if (mustRunAll) lines.push("SLUICE_TEST_REQUIRE_ALL=1: each skip above counts as a failure.");
       lines.push("");
     }
     for (const key of SUMMARY_KEYS) lines.push(`# ${key} ${this.#count(key)}`);
