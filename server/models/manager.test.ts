@@ -97,6 +97,20 @@ describe("manager", () => {
     assert.equal(world.manager.isReady, true);
   });
 
+  it("is ready beside a model that was refused for good, not beside one that may still come", async () => {
+    const world = new FakeWorld();
+    world.vetFailures.set("bad/1", new VetRefusal("unknown operator"));
+    world.fetchFailures.set("late/1", new Error("away"));
+    const models = { bad: { champion: 1 }, good: { champion: 1 } };
+    world.manager.setWanted(wanted(1, { ...models, late: { champion: 1 } }));
+    await world.settle();
+    assert.equal(world.manager.isReady, false);
+    world.fetchFailures.clear();
+    world.nowMs = 1000;
+    await world.settle();
+    assert.equal(world.manager.isReady, true);
+  });
+
   it("rolls back at once to a loaded version, also while another loads", async () => {
     const world = new FakeWorld();
     world.manager.setWanted(wanted(1, { m: { champion: 1 } }));

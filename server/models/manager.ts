@@ -240,11 +240,20 @@ export class Manager<Channel> {
     return null;
   }
 
+  /**
+   * Every wanted model serves; one that was refused for good does not hold up the others, but where
+   * models are wanted at least one must serve.
+   */
   #allServe(): boolean {
-    return [...this.#models.values()].every(
-      (record) =>
-        !this.#isSelected(record) || wantedVersions(record.wanted).length === 0 || hasReady(record),
+    const wanted = [...this.#models.values()].filter(
+      (record) => this.#wantedRecords(record).length > 0,
     );
+    const isRefused = (record: ModelRecord<Channel>) =>
+      this.#wantedRecords(record).every(
+        (version) => version.retryAtMs === Number.POSITIVE_INFINITY,
+      );
+    const waiting = wanted.filter((record) => !hasReady(record));
+    return waiting.every(isRefused) && (wanted.length === 0 || waiting.length < wanted.length);
   }
 
   async #bring(
