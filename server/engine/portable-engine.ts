@@ -138,10 +138,9 @@ class PortableVersion implements LoadedVersion<PortableChannel> {
     await new Promise<void>((resolve, reject) => {
       control.on("message", (message: FromSlot) => {
         if (message.kind === "loaded") onWarming();
-        else if (message.kind === "ready") resolve();
-        else reject(new Error(message.message));
+        else resolve();
       });
-      void ended.then((reason) => reject(new Error(`the engine thread ended: ${reason}`)));
+      void ended.then((reason) => reject(new Error(reason)));
     });
     const slot: Slot = {
       control,

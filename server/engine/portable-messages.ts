@@ -23,10 +23,8 @@ export type ToSlot =
   | { readonly kind: "attach"; readonly port: MessagePort }
   | { readonly kind: "close" };
 
-export type FromSlot =
-  | { readonly kind: "loaded" }
-  | { readonly kind: "ready" }
-  | { readonly kind: "failed"; readonly message: string };
+/** A failure is the task's rejection: a message could come after it. */
+export type FromSlot = { readonly kind: "loaded" } | { readonly kind: "ready" };
 
 /** A job on its way from a serving thread to a slot. */
 export interface SlotJob {

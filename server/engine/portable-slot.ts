@@ -145,7 +145,10 @@ function fail(
   job.port.postMessage({ answers: [answer] });
 }
 
-/** The Piscina task: resolves when the slot has been told to close and has freed its session. */
+/**
+ * The Piscina task: resolves when the slot has been told to close and has freed its session, rejects
+ * when the session cannot be opened or warmed.
+ */
 export async function serveSlot(task: SlotTask): Promise<void> {
   const { control } = task;
   const tell = (message: FromSlot) => control.postMessage(message);
@@ -161,9 +164,8 @@ export async function serveSlot(task: SlotTask): Promise<void> {
     }
     slot = new Slot(session, task);
   } catch (thrown) {
-    tell({ kind: "failed", message: describeRunFailure(thrown) });
     control.close();
-    return;
+    throw thrown;
   }
   await new Promise<void>((resolve) => {
     control.on("message", (message: ToSlot) => {
