@@ -47,7 +47,17 @@ module.exports = {
     // main.ts is the process edge: it hands `sluice publish` and `sluice bench` to their rooms.
     ban("server-knows-no-sidecar", "^server/(?!main\\.ts)", "^(pipelines|bench)/"),
     ban("one-socket-seam", "^(server/(?!transport/)|protocols|pipelines|native)", "uWebSockets"),
-    ban("one-onnx-seam", "^(server/(?!engine/)|protocols|native|pipelines)", "onnxruntime-node"),
+    ban(
+      "one-onnx-seam",
+      "^(server/(?!engine/)|protocols|native|pipelines/(?!compile/onnx-session))",
+      "onnxruntime-node",
+    ),
+    ban("one-duckdb-seam", "^(server|protocols|native|bench|pipelines/(?!datasets/))", "@duckdb/"),
+    ban(
+      "one-libsql-seam",
+      "^(server|protocols|native|bench|pipelines/(?!store/libsql-database))",
+      "node_modules/libsql",
+    ),
     {
       name: "tests-are-leaves",
       severity: "error",

@@ -15,6 +15,7 @@ import { type PollOutcome, Reconciler } from "./models/reconciler.ts";
 import type { Source } from "./models/source.ts";
 import { StateBus, type StateEvent } from "./models/state-bus.ts";
 import { VersionBringer } from "./models/version-bringer.ts";
+import { type CaptureRoom, openCaptureRoom } from "./observe/capture/capture-room.ts";
 import type { Logger } from "./observe/log.ts";
 import { type ControlMetrics, createMetrics } from "./observe/metrics.ts";
 import { createMetricsListener, type MetricsListener } from "./observe/metrics-listener.ts";
@@ -63,6 +64,7 @@ export class App {
   readonly #steering: Steering<EngineChannel>;
   readonly #stopping = new AbortController();
   readonly #access: AccessRoom;
+  readonly #capture: CaptureRoom | null;
   /** Why each failed version failed last, so that each reason is audited once. */
   readonly #auditedFailures = new Map<string, string | null>();
   readonly #metrics: ControlMetrics;
@@ -84,15 +86,27 @@ export class App {
     });
     let app: App | null = null;
     const onAuditLost = () => app?.countAuditLoss();
-    app = new App(options, source, await openAccessRoom(config, log, onAuditLost));
-    return app;
+    const access = await openAccessRoom(config, log, onAuditLost);
+    try {
+      app = new App(options, source, access, openCaptureRoom(config, log));
+      return app;
+    } catch (thrown) {
+      await access.close();
+      throw thrown;
+    }
   }
 
-  private constructor(options: AppOptions, source: Source, access: AccessRoom) {
+  private constructor(
+    options: AppOptions,
+    source: Source,
+    access: AccessRoom,
+    capture: CaptureRoom | null,
+  ) {
     const { config } = options;
     this.#options = options;
     this.#source = source;
     this.#access = access;
+    this.#capture = capture;
     this.#transport = pickTransport();
     this.#blocks = createBlocks(this.#httpThreads + 1);
     this.#threads = new ThreadGroup({
@@ -112,6 +126,7 @@ export class App {
       statuses: () => this.#manager.statuses(),
       inflightBytes: () => new ByteBudget(this.#blocks.bytes, 0).usedBytes,
       isReady: () => this.#manager.isReady,
+      capture: capture?.counters ?? null,
     });
     this.#metrics = metrics.control;
     this.#registry = metrics.registry;
@@ -191,6 +206,7 @@ export class App {
     this.#redis?.close();
     const reconciled = this.#reconciler.stop();
     const isClean = await this.#threads.stop(deadlineMs);
+    await this.#capture?.stop();
     await reconciled;
     await this.#manager.unloadAll();
     await this.#metricsListener?.close();
@@ -232,6 +248,7 @@ export class App {
         gauge: this.#blocks.gauge,
         counters: this.#blocks.counters[index] as SharedArrayBuffer,
       },
+      capture: this.#capture?.connect() ?? null,
     };
   }
 

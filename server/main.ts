@@ -2,10 +2,12 @@
 // The process edge: environment, arguments, exit code. What a command does is imported only when it
 // is asked for, so that `sluice --help` is quick.
 
+import { resolve } from "node:path";
 import { CommanderError } from "commander";
-import type { Io } from "./commands/io.ts";
+import { type Io, UsageError } from "./commands/io.ts";
 import { createPause } from "./commands/pause.ts";
 import { buildProgram, type Rooms } from "./commands/program.ts";
+import type { ConfigInputs } from "./config/load.ts";
 import { catchStopSignals } from "./lib/stop-signals.ts";
 
 // Before anything loads ONNX Runtime, here or (as a copy of the environment) in workers and children.
@@ -14,7 +16,14 @@ process.env["ORT_DISABLE_TELEMETRY"] = "1";
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 /** By name, so that their modules need not be loaded to know them. */
-const USAGE_ERRORS: ReadonlySet<string> = new Set(["UsageError", "ConfigError", "KeyFileError"]);
+const USAGE_ERRORS: ReadonlySet<string> = new Set([
+  "UsageError",
+  "ConfigError",
+  "KeyFileError",
+  "CommandError",
+  "ProjectError",
+  "TrackingError",
+]);
 
 const io: Io = {
   stdout: process.stdout,
@@ -62,7 +71,95 @@ const rooms: Rooms = {
     const { runDemo } = await import("../pipelines/demo/command.ts");
     return runDemo(io);
   },
+  async validateProject(inputs, stdout) {
+    const { loadConfig, loadPipelinesConfig } = await import("./config/load.ts");
+    const { validateProject } = await import("../pipelines/commands/validate-project.ts");
+    const { projectFile, trainerCommands } = loadPipelinesConfig(inputs);
+    const isRequired = loadConfig(inputs).origins.get("projectFile") !== "default";
+    validateProject({ projectFile, trainerCommands, isRequired }, { ...io, stdout });
+  },
+  async plan(isJson, inputs) {
+    const { loadPipelinesConfig } = await import("./config/load.ts");
+    const { planCommand } = await import("../pipelines/commands/plan.ts");
+    return planCommand(loadPipelinesConfig(inputs), isJson, io);
+  },
+  async run(subject, inputs) {
+    const stopSignals = catchStopSignals();
+    const { loadPipelinesConfig } = await import("./config/load.ts");
+    const { runCommand } = await import("../pipelines/commands/run.ts");
+    const args = { subject, signal: stopSignals.first, pause };
+    return runCommand(loadPipelinesConfig(inputs), args, io);
+  },
+  async pipelines(inputs) {
+    const stopSignals = catchStopSignals();
+    const { loadPipelinesConfig } = await import("./config/load.ts");
+    const { openPipelinesAccess } = await import("./pipelines-gatekeeper.ts");
+    const { runPipelines } = await import("../pipelines/loop/run-pipelines.ts");
+    const config = loadPipelinesConfig(inputs);
+    const access = await openPipelinesAccess(config);
+    try {
+      const { gatekeeper } = access;
+      return await runPipelines(config, { io, env: io.env, gatekeeper, stopSignals, pause });
+    } finally {
+      await access.close();
+    }
+  },
+  async up(inputs) {
+    const stopSignals = catchStopSignals();
+    const { loadConfig, loadPipelinesConfig } = await import("./config/load.ts");
+    const { upChildren } = await import("./commands/up-children.ts");
+    const { runUp } = await import("../pipelines/commands/up.ts");
+    // What is wrong is said once, here, and not by each child again.
+    const { config } = loadConfig(inputs);
+    loadPipelinesConfig(inputs);
+    const children = upChildren(inputs, config);
+    const sharesTerminal = process.stdin.isTTY;
+    return runUp({ children, stopSignals, sharesTerminal, restartDelayMs: 1000 }, io);
+  },
+  async job(kind, folder) {
+    const { JOB_KINDS } = await import("../pipelines/jobs/job.ts");
+    const { runJob } = await import("../pipelines/jobs/run-job.ts");
+    const known = JOB_KINDS.find((each) => each === kind);
+    if (known === undefined) {
+      throw new UsageError(`expected a job of ${JOB_KINDS.join(", ")}, came '${kind}'`);
+    }
+    return runJob(known, resolve(io.cwd, folder), io, pause);
+  },
+  async listRuns(filter, inputs) {
+    const { listRunsCommand } = await import("../pipelines/commands/runs.ts");
+    return listRunsCommand({ ...filter, home: await homeOf(inputs) }, io);
+  },
+  async showRun(id, isJson, inputs) {
+    const { showRunCommand } = await import("../pipelines/commands/runs.ts");
+    return showRunCommand({ id, isJson, home: await homeOf(inputs) }, io);
+  },
+  async compareRuns(ids, isJson, inputs) {
+    const { compareRunsCommand } = await import("../pipelines/commands/runs.ts");
+    return compareRunsCommand({ ids, isJson, home: await homeOf(inputs) }, io);
+  },
+  async explain(text, isJson, inputs) {
+    const { explainCommand } = await import("../pipelines/commands/explain.ts");
+    return explainCommand({ text, isJson, home: await homeOf(inputs) }, io);
+  },
+  async lineage(subject, format, inputs) {
+    const { lineageCommand } = await import("../pipelines/commands/lineage.ts");
+    return lineageCommand({ subject, format, home: await homeOf(inputs) }, io);
+  },
+  async events(options, inputs) {
+    const { first: signal } = catchStopSignals();
+    const { eventsCommand } = await import("../pipelines/commands/events.ts");
+    return eventsCommand({ ...options, signal, home: await homeOf(inputs) }, io);
+  },
+  async verifyEvents(inputs) {
+    const { verifyEventsCommand } = await import("../pipelines/commands/events.ts");
+    return verifyEventsCommand(await homeOf(inputs), io);
+  },
 };
+
+async function homeOf(inputs: ConfigInputs): Promise<string> {
+  const { loadPlaces } = await import("./config/load.ts");
+  return loadPlaces(inputs).home;
+}
 
 async function main(): Promise<void> {
   // A reader that went away (`sluice keys list | head -1`) is no failure of ours.
@@ -84,9 +181,17 @@ function report(thrown: unknown): number {
   // Commander has said it already; its exit code is 0 for --help.
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : EXIT_USAGE;
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  io.stderr.write(`sluice: ${error.message.replaceAll(/\s*\n\s*/g, " ")}\n`);
+  for (const text of [error.message, ...othersOf(error)]) {
+    io.stderr.write(`sluice: ${text.replaceAll(/\s*\n\s*/g, " ")}\n`);
+  }
   if (isDebugging()) io.stderr.write(`${error.stack ?? "no stack"}\n`);
   return USAGE_ERRORS.has(error.name) ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+/** A project file is told everything that is wrong with it at once, one line each. */
+function othersOf(error: Error): readonly string[] {
+  const others = "others" in error ? error.others : [];
+  return Array.isArray(others) ? others.map(String) : [];
 }
 
 function isDebugging(): boolean {

@@ -11,6 +11,8 @@ import { type RepositoryStore, type Stored, StoreError } from "./repository-stor
 const CALL_TIMEOUT_MS = 60_000;
 const MIN_BYTES_PER_MS = 250;
 
+const MAX_LISTED = 1000;
+
 /** Larger bodies go up in blocks of which only the last step, the commit, makes them visible. */
 const BLOCK_BYTES = 8 * 1024 * 1024;
 
@@ -61,6 +63,34 @@ export class AzureBlobStore implements RepositoryStore {
 
   replace(path: string, bytes: Uint8Array, etag: string | null): Promise<boolean> {
     return this.#upload(path, bytes, etag === null ? { ifNoneMatch: "*" } : { ifMatch: etag });
+  }
+
+  async list(prefix: string): Promise<readonly string[]> {
+    const container = await this.#open();
+    const paths: string[] = [];
+    try {
+      await withTimeout(new AbortController().signal, CALL_TIMEOUT_MS, async (abortSignal) => {
+        const options = { prefix: container.prefix + prefix, abortSignal };
+        for await (const blob of container.client.listBlobsFlat(options)) {
+          paths.push(blob.name.slice(container.prefix.length));
+          if (paths.length >= MAX_LISTED) break;
+        }
+      });
+    } catch (error) {
+      throw new StoreError(prefix, describeAzureFailure(error).message);
+    }
+    return paths.sort();
+  }
+
+  async remove(path: string): Promise<void> {
+    const { client, prefix } = await this.#open();
+    try {
+      await withTimeout(new AbortController().signal, CALL_TIMEOUT_MS, (abortSignal) =>
+        client.getBlobClient(prefix + path).deleteIfExists({ abortSignal }),
+      );
+    } catch (error) {
+      throw new StoreError(path, describeAzureFailure(error).message);
+    }
   }
 
   async #upload(

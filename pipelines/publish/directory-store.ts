@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
 import { withFileLock } from "./file-lock.ts";
 import { type RepositoryStore, type Stored, StoreError } from "./repository-store.ts";
 
@@ -62,7 +62,35 @@ export class DirectoryStore implements RepositoryStore {
       throw toStoreError(path, error);
     }
   }
+
+  async list(prefix: string): Promise<readonly string[]> {
+    try {
+      const entries = await readdir(join(this.#root, prefix), {
+        recursive: true,
+        withFileTypes: true,
+      });
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => relative(this.#root, join(entry.parentPath, entry.name)))
+        .map((path) => path.split(sep).join("/"))
+        .sort()
+        .slice(0, MAX_LISTED);
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return [];
+      throw toStoreError(prefix, error);
+    }
+  }
+
+  async remove(path: string): Promise<void> {
+    try {
+      await rm(join(this.#root, path), { force: true });
+    } catch (error) {
+      throw toStoreError(path, error);
+    }
+  }
 }
+
+const MAX_LISTED = 1000;
 
 /** Create-only; on the disk when it resolves. */
 async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {

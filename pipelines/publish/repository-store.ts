@@ -18,6 +18,10 @@ export interface RepositoryStore {
   create(path: string, bytes: Uint8Array): Promise<boolean>;
   /** Compare-and-swap; an ETag of null means "not there yet". false when another was first. */
   replace(path: string, bytes: Uint8Array, etag: string | null): Promise<boolean>;
+  /** Paths of the files under a prefix that ends in "/", sorted; at most a thousand. */
+  list(prefix: string): Promise<readonly string[]>;
+  /** Takes a file away; nothing happens when it is gone already. */
+  remove(path: string): Promise<void>;
 }
 
 /** The repository could not be read or written; the message holds no secret. */

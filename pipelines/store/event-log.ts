@@ -5,7 +5,6 @@ import type { EventTable } from "./tables.ts";
 /** What can happen. Each is raised in the transaction that makes it true. */
 export const EVENT_TYPES = [
   "project.changed",
-  "run.started",
   "run.finished",
   "run.failed",
   "feed.held",
@@ -16,6 +15,7 @@ export const EVENT_TYPES = [
   "dataset.versioned",
   "train.triggered",
   "train.withheld",
+  "candidate.arrived",
   "gate.passed",
   "gate.failed",
   "model.versioned",

@@ -88,6 +88,7 @@ CREATE TABLE outbox (
   delivered_at_ms INTEGER
 );
 CREATE INDEX outbox_due ON outbox (status, next_at_ms);
+CREATE INDEX outbox_order ON outbox (outlet, status, batch_seq, first_row);
 CREATE TABLE outlets (name TEXT PRIMARY KEY, batch_seq INTEGER NOT NULL, state_json TEXT NOT NULL);
 CREATE TABLE claims (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL);
 `,

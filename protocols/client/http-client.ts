@@ -1,5 +1,6 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
+import { decodeLabelAnswer, encodeLabelRequest, type Label } from "../capture/label-request.ts";
 import type { InferResponse, ModelRef } from "../core/infer.ts";
 import { InferError } from "../core/status.ts";
 import { decodeRestResponse, encodeRestRequest } from "../oip-rest/client-codec.ts";
@@ -11,6 +12,7 @@ import type {
   ControlClient,
   InferenceClient,
   InferInput,
+  LabelClient,
   ModelDescription,
 } from "./inference-client.ts";
 
@@ -31,11 +33,11 @@ const JSON_BYTES_HEADER = "inference-header-content-length";
 export function createHttpClient(
   baseUrl: string,
   options: HttpClientOptions,
-): InferenceClient & ControlClient {
+): InferenceClient & ControlClient & LabelClient {
   return new HttpClient(parseBaseUrl(baseUrl), options);
 }
 
-class HttpClient implements InferenceClient, ControlClient {
+class HttpClient implements InferenceClient, ControlClient, LabelClient {
   readonly protocol = "http";
   readonly #base: string;
   readonly #options: HttpClientOptions;
@@ -76,6 +78,18 @@ class HttpClient implements InferenceClient, ControlClient {
     const reply = await this.#get(modelPath(ref));
     if (reply.status !== 200) throw failureOf(reply);
     return decodeModelMetadata(reply.body);
+  }
+
+  async label(model: string, labels: readonly Label[]): Promise<number> {
+    const body = encodeLabelRequest(labels);
+    const headers = {
+      "content-type": "application/json",
+      "content-length": String(body.byteLength),
+    };
+    const path = `${modelPath({ name: model, version: null })}/labels`;
+    const reply = await this.#call("POST", path, headers, body);
+    if (reply.status !== 200) throw failureOf(reply);
+    return decodeLabelAnswer(reply.body);
   }
 
   /** Calls in flight end as `unavailable`. */

@@ -1,3 +1,4 @@
+import type { Label } from "../capture/label-request.ts";
 import type { InferResponse, ModelRef } from "../core/infer.ts";
 import type { TensorSignature } from "../core/signature.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -33,6 +34,16 @@ export interface ControlClient {
   isServerReady(): Promise<boolean>;
   isModelReady(ref: ModelRef): Promise<boolean>;
   describe(ref: ModelRef): Promise<ModelDescription>;
+}
+
+/** Tells a server the truth about its predictions; the HTTP client has it. */
+export interface LabelClient {
+  /**
+   * Resolves with the number of labels once they are durably kept.
+   * @param labels 1 to 10,000, of predictions of any version of the model
+   * @throws InferError `conflict` where the server captures nothing, `invalid-argument`, `unavailable`
+   */
+  label(model: string, labels: readonly Label[]): Promise<number>;
 }
 
 export interface ClientOptions {

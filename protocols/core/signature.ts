@@ -5,7 +5,15 @@ export interface TensorSignature {
   readonly name: string;
   readonly datatype: Datatype;
   readonly shape: readonly number[];
+  /**
+   * Inputs only: JSON null is a missing value (NaN; "" for BYTES). Present only where it is true, so
+   * that what was written before the key existed reads and hashes as it did.
+   */
+  readonly nullable?: boolean;
 }
+
+/** Datatypes that have a value for "missing": NaN, and the empty text. */
+export const NULLABLE_DATATYPES: ReadonlySet<Datatype> = new Set(["FP16", "FP32", "FP64", "BYTES"]);
 
 /** What a version takes and gives. */
 export interface Signature {
@@ -15,13 +23,13 @@ export interface Signature {
 
 /**
  * Why a client of `from` could break on `to`, or null when it cannot. A new version may widen what
- * it takes (a fixed dimension becomes -1) and add outputs; nothing else.
+ * it takes (a fixed dimension becomes -1, an input takes missing values) and add outputs; nothing else.
  */
 export function explainIncompatibility(from: Signature, to: Signature): string | null {
   for (const input of to.inputs) {
     const old = from.inputs.find((t) => t.name === input.name);
     if (old === undefined) return `input '${input.name}' is new`;
-    const why = explainTensor("input", old, input, (had, has) => has === -1 || has === had);
+    const why = explainInput(old, input);
     if (why !== null) return why;
   }
   for (const old of from.inputs) {
@@ -34,6 +42,12 @@ export function explainIncompatibility(from: Signature, to: Signature): string |
     if (why !== null) return why;
   }
   return null;
+}
+
+function explainInput(old: TensorSignature, next: TensorSignature): string | null {
+  const why = explainTensor("input", old, next, (had, has) => has === -1 || has === had);
+  if (why !== null || old.nullable !== true || next.nullable === true) return why;
+  return `input '${old.name}' took missing values and no longer does`;
 }
 
 function explainTensor(

@@ -10,6 +10,11 @@ export interface Tensor {
   readonly datatype: Datatype;
   readonly shape: readonly number[];
   readonly data: TensorData;
+  /**
+   * Some element came as JSON null and stands as NaN ("" in BYTES); absent where none did. Whether
+   * that is allowed only the signature tells.
+   */
+  readonly hasNull?: boolean;
 }
 
 /**

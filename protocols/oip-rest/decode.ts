@@ -111,28 +111,34 @@ function decodeTensors(
     const head = readHead(object, where, limits);
     const parameters = readParameters(object, `${where}.`);
     refuse(parameters, "shared_memory_region", `tensor ${quote(head.name)}`);
-    const data = decodeData(head, parameters, split.data[i] ?? null, parts.json, tail);
-    return { name: head.name, datatype: head.datatype, shape: head.shape, data };
+    const { name, datatype, shape } = head;
+    const range = jsonRange(head, parameters, split.data[i] ?? null, parts.json);
+    if (range === null) return { name, datatype, shape, data: takeBinary(head, parameters, tail) };
+    const { data, hasNull } = scanData(parts.json, range, head, key === "inputs");
+    return hasNull ? { name, datatype, shape, data, hasNull } : { name, datatype, shape, data };
   });
   tail.assertEmpty();
   return tensors;
 }
 
-function decodeData(
+/** Where the tensor's JSON data is; null when it travels as binary data. */
+function jsonRange(
   head: TensorHead,
   parameters: Parameters,
   range: DataRange | null,
   json: Buffer,
-  tail: TailReader,
-): TensorData {
-  const sizeBytes = parameters.get("binary_data_size") ?? null;
+): DataRange | null {
   const isJson = range !== null && !isNull(json, range);
-  if (isJson === (sizeBytes !== null)) {
+  if (isJson === parameters.has("binary_data_size")) {
     throw invalid(
       `tensor ${quote(head.name)}: expected exactly one of 'data' and parameter 'binary_data_size', got ${isJson ? "both" : "neither"}`,
     );
   }
-  if (isJson) return scanData(json, range, head);
+  return isJson ? range : null;
+}
+
+function takeBinary(head: TensorHead, parameters: Parameters, tail: TailReader): TensorData {
+  const sizeBytes = parameters.get("binary_data_size") ?? null;
   if (typeof sizeBytes !== "number") {
     throw invalid(
       `tensor ${quote(head.name)}: parameter 'binary_data_size' must be a number, got ${describeJson(sizeBytes)}`,

@@ -4,7 +4,7 @@ import { quote } from "./invalid.ts";
 import { joinFloat32, joinIntegers } from "./write-numbers.ts";
 
 /**
- * The flat JSON array of a tensor's elements.
+ * The flat JSON array of a tensor's elements; NaN is null where the tensor `hasNull`.
  * @throws InferError `not-representable` for NaN and infinities, `unsupported` for FP16 and BF16
  */
 export function encodeData(tensor: Tensor): string {
@@ -20,9 +20,11 @@ export function encodeData(tensor: Tensor): string {
     case "BOOL":
       return encodeBooleans(data as Uint8Array);
     case "FP32":
+      if (tensor.hasNull === true) return encodeWithNulls(tensor, data as Float32Array);
       assertFinite(tensor, data as Float32Array);
       return `[${joinFloat32(data as Float32Array)}]`;
     case "FP64":
+      if (tensor.hasNull === true) return encodeWithNulls(tensor, data as Float64Array);
       assertFinite(tensor, data as Float64Array);
       return `[${Array.from(data as Float64Array, formatFloat64).join(",")}]`;
     case "INT64":
@@ -31,6 +33,16 @@ export function encodeData(tensor: Tensor): string {
     default:
       return `[${joinIntegers(data as Int32Array)}]`;
   }
+}
+
+/** NaN is written as null: a missing value of an input. */
+function encodeWithNulls(tensor: Tensor, data: Float32Array | Float64Array): string {
+  const texts = Array.from(data, (value, i) => {
+    if (Number.isNaN(value)) return "null";
+    if (!Number.isFinite(value)) throw notFinite(tensor, i, value);
+    return formatFloat64(value);
+  });
+  return `[${texts.join(",")}]`;
 }
 
 function encodeBooleans(data: Uint8Array): string {

@@ -72,15 +72,16 @@ function blobOf(tensor: Tensor): Uint8Array {
 }
 
 function encodeParameters(parameters: Parameters): string {
-  const members = [...parameters].map(([key, value]) => {
+  let text = "";
+  for (const [key, value] of parameters) {
     if (typeof value === "number" && !Number.isFinite(value)) {
       throw new InferError(
         "not-representable",
         `parameter '${key}' is ${value}, which JSON has no form for`,
       );
     }
-    const text = typeof value === "bigint" ? value.toString() : JSON.stringify(value);
-    return `${JSON.stringify(key)}:${text}`;
-  });
-  return `"parameters":{${members.join(",")}}`;
+    const written = typeof value === "bigint" ? value.toString() : JSON.stringify(value);
+    text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${written}`;
+  }
+  return `"parameters":{${text}}`;
 }

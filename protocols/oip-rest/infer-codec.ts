@@ -1,5 +1,6 @@
 import type { InferCodec } from "../core/codec.ts";
 import type { InferRequest } from "../core/infer.ts";
+import { inferenceIdOf } from "../core/inference-id.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { cutBody, decodeRequest } from "./decode.ts";
 import { encodeResponse } from "./encode.ts";
@@ -24,6 +25,8 @@ export interface RestAnswer {
   readonly jsonBytes: number | null;
   /** The binary parts may be views of the output tensors. */
   readonly parts: readonly Uint8Array[];
+  /** The response parameter `inference_id`, for the header; null without one. */
+  readonly inferenceId: string | null;
 }
 
 /**
@@ -37,14 +40,17 @@ export const oipRestCodec: InferCodec<RestWire, RestAnswer> = {
 
   encode(response, request) {
     const { json, blobs } = encodeResponse(response, binaryChooser(request));
+    const inferenceId = inferenceIdOf(response.parameters);
     if (blobs.length === 0) {
-      return { contentType: "application/json", jsonBytes: null, parts: [Buffer.from(json)] };
+      const parts = [Buffer.from(json)];
+      return { contentType: "application/json", jsonBytes: null, parts, inferenceId };
     }
     const head = padJson(json);
     return {
       contentType: "application/octet-stream",
       jsonBytes: head.byteLength,
       parts: [head, ...blobs],
+      inferenceId,
     };
   },
 };

@@ -11,6 +11,8 @@ export interface TensorHead {
   readonly count: number;
 }
 
+const NULL = "null";
+
 /** A place in the text of one tensor's `data`, and the errors that name it. */
 export class JsonCursor {
   readonly bytes: Buffer;
@@ -18,12 +20,17 @@ export class JsonCursor {
   readonly end: number;
   readonly head: TensorHead;
   pos: number;
+  /** An element was null. */
+  hasNull = false;
+  readonly #takesNull: boolean;
 
-  constructor(bytes: Buffer, start: number, end: number, head: TensorHead) {
+  /** @param takesNull null stands for a missing value, where the datatype has one */
+  constructor(bytes: Buffer, start: number, end: number, head: TensorHead, takesNull: boolean) {
     this.bytes = bytes;
     this.pos = start;
     this.end = end;
     this.head = head;
+    this.#takesNull = takesNull;
   }
 
   /** The next byte that is not white space, or 0 at the end. */
@@ -65,10 +72,24 @@ export class JsonCursor {
     );
   }
 
+  /** Steps over null where element `index` should stand. @throws InferError where it may not, or is not there */
+  stepOverNull(index: number): void {
+    if (!this.#takesNull || !this.#isAtNull()) throw this.badElement(index);
+    this.hasNull = true;
+    this.pos += NULL.length;
+  }
+
+  #isAtNull(): boolean {
+    const wordEnd = Math.min(this.pos + NULL.length, this.end);
+    return this.bytes.toString("latin1", this.pos, wordEnd) === NULL;
+  }
+
   /** Something other than an element of the datatype stands where element `index` should. */
   badElement(index: number): InferError {
-    if (this.bytes.toString("latin1", this.pos, Math.min(this.pos + 4, this.end)) === "null") {
-      return this.fail(`element ${index} is null; this server takes no missing values`);
+    if (this.#isAtNull()) {
+      return this.fail(
+        `element ${index} is null; ${this.head.datatype} has no missing values here`,
+      );
     }
     return this.unexpected(`a ${this.head.datatype} value`, index);
   }

@@ -14,21 +14,32 @@ import {
 import { scanStringRow } from "./scan-strings.ts";
 import type { DataRange } from "./split-json.ts";
 
+export interface ScannedData {
+  readonly data: TensorData;
+  readonly hasNull: boolean;
+}
+
 /** Reads `count` elements into the tensor's storage, beginning at element `from`. */
 type RowScanner = (from: number, count: number) => void;
 
 /**
  * Reads the JSON `data` of one tensor: a flat array, or arrays nested exactly like the shape; a bare
  * value for rank 0. Storage is made only after the text is long enough to fill it.
+ * @param takesNull null is read as NaN in FP32 and FP64 and as "" in BYTES, and reported
  * @throws InferError `invalid-argument` naming the tensor and the element; `unsupported` for FP16, BF16
  */
-export function scanData(bytes: Buffer, range: DataRange, head: TensorHead): TensorData {
-  const cursor = new JsonCursor(bytes, range.start, range.end, head);
+export function scanData(
+  bytes: Buffer,
+  range: DataRange,
+  head: TensorHead,
+  takesNull: boolean,
+): ScannedData {
+  const cursor = new JsonCursor(bytes, range.start, range.end, head, takesNull);
   assertFillable(cursor);
   const { data, scanRow } = storageFor(cursor);
   scanShape(cursor, scanRow);
   if (cursor.pos !== range.end) throw cursor.wrongCount();
-  return data;
+  return { data, hasNull: cursor.hasNull };
 }
 
 /** The shortest text of n elements is `[1,2]`: 2n + 1 bytes; a bare scalar needs one. */

@@ -10,11 +10,8 @@ import { scanData } from "./scan-data.ts";
 function scan(datatype: Datatype, texts: readonly string[]): TensorData {
   const bytes = Buffer.from(`[${texts.join(",")}]`);
   const count = texts.length;
-  return scanData(
-    bytes,
-    { start: 0, end: bytes.byteLength },
-    { name: "x", datatype, shape: [count], count },
-  );
+  const head = { name: "x", datatype, shape: [count], count };
+  return scanData(bytes, { start: 0, end: bytes.byteLength }, head, false).data;
 }
 
 /** Texts whose value is hard: ties, long mantissas, the ends of the ranges. */

@@ -17,6 +17,18 @@ function lexElement(cursor: JsonCursor, lexer: NumberLexer, index: number, eleme
   cursor.pos = after;
 }
 
+/** The same where null is a missing value: false when that was stepped over. */
+function lexFloat(cursor: JsonCursor, lexer: NumberLexer, index: number, element: number): boolean {
+  cursor.step(index, element);
+  const after = lexer.lex(cursor.pos);
+  if (after === -1 || after > cursor.end) {
+    cursor.stepOverNull(element);
+    return false;
+  }
+  cursor.pos = after;
+  return true;
+}
+
 export function scanFloat32Row(
   cursor: JsonCursor,
   lexer: NumberLexer,
@@ -25,7 +37,10 @@ export function scanFloat32Row(
   count: number,
 ): void {
   for (let i = 0; i < count; i++) {
-    lexElement(cursor, lexer, i, from + i);
+    if (!lexFloat(cursor, lexer, i, from + i)) {
+      out[from + i] = Number.NaN;
+      continue;
+    }
     const value = lexer.value32();
     if (value - value !== 0) throw outOfRange(cursor, lexer, "FP32", from + i);
     out[from + i] = value;
@@ -40,7 +55,10 @@ export function scanFloat64Row(
   count: number,
 ): void {
   for (let i = 0; i < count; i++) {
-    lexElement(cursor, lexer, i, from + i);
+    if (!lexFloat(cursor, lexer, i, from + i)) {
+      out[from + i] = Number.NaN;
+      continue;
+    }
     const value = lexer.value64();
     if (value - value !== 0) throw outOfRange(cursor, lexer, "FP64", from + i);
     out[from + i] = value;

@@ -2,7 +2,7 @@ import { BACKSLASH, QUOTE } from "./json-bytes.ts";
 import type { JsonCursor } from "./json-cursor.ts";
 
 /**
- * Appends the strings of one row to `out`. The text is known to be valid UTF-8; strings without
+ * Appends the strings of one row to `out`; null, where it is taken, as "". The text is known to be valid UTF-8; strings without
  * escapes are sliced, the others go through JSON.parse.
  */
 export function scanStringRow(
@@ -13,8 +13,12 @@ export function scanStringRow(
 ): void {
   for (let i = 0; i < count; i++) {
     const first = cursor.step(i, from + i);
-    if (first !== QUOTE) throw cursor.badElement(from + i);
-    out.push(scanString(cursor, from + i));
+    if (first === QUOTE) {
+      out.push(scanString(cursor, from + i));
+    } else {
+      cursor.stepOverNull(from + i);
+      out.push("");
+    }
   }
 }
 

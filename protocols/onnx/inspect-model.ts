@@ -1,5 +1,5 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import type { Signature } from "../core/signature.ts";
+import { NULLABLE_DATATYPES, type Signature, type TensorSignature } from "../core/signature.ts";
 import { describeForeignFormat } from "./foreign-format.ts";
 import { ModelFormatError } from "./model-format-error.ts";
 import {
@@ -10,6 +10,7 @@ import {
   openNode,
   plainDomain,
 } from "./open-graph.ts";
+import { type Metadata, NULLABLE_KEY, openMetadata, readNames } from "./read-metadata.ts";
 import { toTensorSignature, type ValueInfo } from "./read-value-info.ts";
 import {
   intField,
@@ -48,6 +49,7 @@ interface ModelFacts extends GraphFacts, MainGraph {
   opset: Map<string, number>;
   functions: string[];
   hasGraph: boolean;
+  metadata: Metadata;
 }
 
 /**
@@ -68,6 +70,7 @@ function readFacts(bytes: Uint8Array): ModelFacts {
     opset: new Map(),
     functions: [],
     hasGraph: false,
+    metadata: new Map(),
     inputs: [],
     outputs: [],
     initializers: new Set(),
@@ -100,6 +103,7 @@ function openModel(facts: ModelFacts): MessageReader {
       return openGraph(depth, facts, facts);
     }),
     8: messageField(0, () => openOpset(facts.opset)),
+    14: messageField(0, () => openMetadata(facts.metadata)),
     20: messageField(0, (depth) => openTraining(depth, facts)),
     25: messageField(0, (depth) => openFunction(depth, facts)),
   };
@@ -156,7 +160,7 @@ function summarize(facts: ModelFacts): OnnxSummary {
   const inputs = facts.inputs.filter((input) => !facts.initializers.has(input.name));
   if (facts.outputs.length === 0) throw new ModelFormatError("the graph has no outputs");
   const signature = {
-    inputs: toSignatures("input", inputs),
+    inputs: markNullable(toSignatures("input", inputs), facts.metadata),
     outputs: toSignatures("output", facts.outputs),
   };
   return {
@@ -171,6 +175,19 @@ function summarize(facts: ModelFacts): OnnxSummary {
     usesExternalData: facts.usesExternalData,
     functions: facts.functions,
   };
+}
+
+/** Names that are no input, and inputs whose datatype has no missing value, are passed over. */
+function markNullable(
+  inputs: readonly TensorSignature[],
+  metadata: Metadata,
+): readonly TensorSignature[] {
+  const nullable = readNames(metadata.get(NULLABLE_KEY) ?? null);
+  return inputs.map((input) =>
+    nullable.has(input.name) && NULLABLE_DATATYPES.has(input.datatype)
+      ? { ...input, nullable: true }
+      : input,
+  );
 }
 
 function toSignatures(role: "input" | "output", infos: readonly ValueInfo[]) {

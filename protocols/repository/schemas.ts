@@ -17,6 +17,8 @@ const TensorSignatureSchema = Type.Object(
     name: Type.String({ minLength: 1, maxLength: 1024 }),
     datatype: Type.Union(DATATYPES.map((d) => Type.Literal(d))),
     shape: Type.Array(Type.Integer({ minimum: -1 }), { maxItems: 16 }),
+    /** Written only where it is true: readers from before the key refuse it. */
+    nullable: Type.Optional(Type.Boolean()),
   },
   strict,
 );

@@ -7,7 +7,7 @@ import { type Action, ROLES, type Role } from "./principal.ts";
 
 function isAllowed(role: Role, models: readonly string[], action: Action, model: string | null) {
   try {
-    authorise({ id: "k", role, models }, action, model);
+    authorise({ id: "k", name: null, role, models }, action, model);
     return true;
   } catch (error) {
     assert.ok(error instanceof InferError);
@@ -66,7 +66,7 @@ describe("authorise", () => {
   });
 
   it("says what is missing, without the rest of the key's globs", () => {
-    const principal = { id: "k1", role: "read", models: ["secret-project-*"] } as const;
+    const principal = { id: "k1", name: null, role: "read", models: ["secret-project-*"] } as const;
     assert.throws(() => authorise(principal, "infer", "m"), /needs role infer.*'k1' has role read/);
     assert.throws(
       () => authorise(principal, "read", "m"),

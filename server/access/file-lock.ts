@@ -2,6 +2,7 @@ import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { hostname } from "node:os";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { isProcessAlive, type ProcessIdentity, startOf } from "../lib/process-identity.ts";
 
 /**
  * A lock between processes on one file system, beside the file it guards. The newest of
@@ -11,11 +12,8 @@ import { setTimeout as delay } from "node:timers/promises";
  * so a dead holder's lock is taken over without a moment in which two could hold it.
  */
 
-interface Owner {
+interface Owner extends ProcessIdentity {
   readonly host: string;
-  readonly pid: number;
-  /** Tells a process from a later one with the same pid; null where the system does not say. */
-  readonly startedAt: string | null;
 }
 
 const FREE = "free";
@@ -118,7 +116,7 @@ function isTakeable(lock: string): boolean {
   }
   if (text === FREE) return true;
   const owner = parseOwner(text);
-  return owner !== null && owner.host === hostname() && !isAlive(owner);
+  return owner !== null && owner.host === hostname() && !isProcessAlive(owner);
 }
 
 function parseOwner(text: string): Owner | null {
@@ -131,24 +129,4 @@ function parseOwner(text: string): Owner | null {
 
 function self(): Owner {
   return { host: hostname(), pid: process.pid, startedAt: startOf(process.pid) };
-}
-
-function isAlive(owner: Owner): boolean {
-  if (owner.startedAt !== null) return startOf(owner.pid) === owner.startedAt;
-  try {
-    process.kill(owner.pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/** Field 22 of /proc/<pid>/stat: ticks since boot; null without such a process or without /proc. */
-function startOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
-  } catch {
-    return null;
-  }
 }

@@ -45,7 +45,12 @@ describe("the key gatekeeper", () => {
     const { record, text } = makeKey();
     const { gatekeeper, denials } = gate([makeKey().record, record]);
     const principal = gatekeeper.authenticate(text);
-    assert.deepEqual(principal, { id: record.id, role: "infer", models: ["fraud-*"] });
+    assert.deepEqual(principal, {
+      id: record.id,
+      name: "test",
+      role: "infer",
+      models: ["fraud-*"],
+    });
     gatekeeper.authorise(principal, "infer", "fraud-1");
     gatekeeper.authorise(principal, "probe", null);
     assert.deepEqual(denials, []);

@@ -87,7 +87,7 @@ export function createKeyGatekeeper(
  * @param role what anyone may do: "admin" only where nobody but this machine can connect
  */
 export function createOpenGatekeeper(role: Role, onDenied: (denial: Denial) => void): Gatekeeper {
-  const anonymous: Principal = Object.freeze({ id: "anonymous", role, models: ["*"] });
+  const anonymous: Principal = Object.freeze({ id: "anonymous", name: null, role, models: ["*"] });
   return {
     authenticate: () => anonymous,
     authorise: (principal, action, model) => authoriseAndReport(principal, action, model, onDenied),
@@ -115,9 +115,9 @@ function authoriseAndReport(
 
 function index(records: readonly KeyRecord[]): ReadonlyMap<string, Entry> {
   const entries = new Map<string, Entry>();
-  for (const { id, role, models, sha256, expiresAt, revokedAt } of records) {
+  for (const { id, name, role, models, sha256, expiresAt, revokedAt } of records) {
     entries.set(id, {
-      principal: Object.freeze({ id, role, models: Object.freeze([...models]) }),
+      principal: Object.freeze({ id, name, role, models: Object.freeze([...models]) }),
       digest: Buffer.from(sha256, "hex"),
       expiresAtMs: expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
       isRevoked: revokedAt !== null,

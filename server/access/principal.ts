@@ -2,6 +2,8 @@
 export interface Principal {
   /** Key id, or "anonymous" where authentication is off. Safe to log. */
   readonly id: string;
+  /** The key's name, for people and capture records; null where authentication is off. */
+  readonly name: string | null;
   readonly role: Role;
   /** Globs over model names; `*` alone is every model. */
   readonly models: readonly string[];

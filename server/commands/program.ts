@@ -1,8 +1,12 @@
+import { existsSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { ConfigInputs, Flags } from "../config/load.ts";
+import { auditLogPath } from "../access/audit-log.ts";
+import { type ConfigInputs, type Flags, loadPlaces } from "../config/load.ts";
 import { addSettingOptions } from "../config/setting-options.ts";
+import { inputsOf, textOf, withPlaces } from "./flags.ts";
 import type { InferArgs, InferProtocol } from "./infer.ts";
-import type { Io } from "./io.ts";
+import type { Io, TextSink } from "./io.ts";
+import { addLife, type LifeRooms } from "./life-program.ts";
 import { programVersion } from "./version.ts";
 
 /** One version to publish. */
@@ -18,7 +22,7 @@ export interface PublishRequest {
 }
 
 /** Commands whose work is done in other rooms than server/commands; main.ts imports them lazily. */
-export interface Rooms {
+export interface Rooms extends LifeRooms {
   serve(inputs: ConfigInputs): Promise<number>;
   publish(request: PublishRequest, inputs: ConfigInputs): Promise<number>;
   rollback(model: string, inputs: ConfigInputs): Promise<number>;
@@ -26,6 +30,10 @@ export interface Rooms {
   infer(args: InferArgs): Promise<number>;
   bench(argv: readonly string[]): Promise<number>;
   demo(): Promise<number>;
+  /** Checks the project file and says so in a line; nothing where there is none. */
+  validateProject(inputs: ConfigInputs, sink: TextSink): Promise<void>;
+  /** Exit code; null where there is no store. */
+  verifyEvents(inputs: ConfigInputs): Promise<number | null>;
 }
 
 /** How a subcommand ends: with an exit code. */
@@ -39,7 +47,9 @@ type Action = () => Promise<number> | number;
 export function buildProgram(io: Io, rooms: Rooms, finish: (exitCode: number) => void): Command {
   const run = async (action: Action): Promise<void> => finish(await action());
   const program = new Command("sluice")
-    .description("Inference server for ONNX models: HTTP, gRPC and WebSocket, hot-swapped.")
+    .description(
+      "Inference server for ONNX models (HTTP, gRPC, WebSocket, hot-swapped), and the models' whole life.",
+    )
     .version(programVersion())
     .exitOverride()
     .enablePositionalOptions()
@@ -50,9 +60,11 @@ export function buildProgram(io: Io, rooms: Rooms, finish: (exitCode: number) =>
     });
   addServing(program, io, rooms, run);
   addPublishing(program, io, rooms, run);
+  addVet(program, io, run);
   addInfer(program, rooms, run);
+  addLife(program, io, rooms, run);
   addKeys(program, io, run);
-  addAudit(program, io, run);
+  addAudit(program, io, rooms, run);
   addSidecars(program, rooms, run);
   return program;
 }
@@ -64,13 +76,19 @@ function addServing(program: Command, io: Io, rooms: Rooms, run: Run): void {
     program.command("serve").description("serve the models of a repository"),
   ).action((flags: Flags) => run(() => rooms.serve(inputsOf(flags, io))));
   addSettingOptions(
-    program.command("validate").description("check the configuration as serve would load it"),
+    program
+      .command("validate")
+      .description("check the configuration as serve would load it, and the project file"),
   )
     .option("--print", "print it whole, without secrets")
     .action((flags: Flags) =>
       run(async () => {
         const { validateCommand } = await import("./validate.ts");
-        return validateCommand(inputsOf(flags, io), flags["print"] === true, io);
+        const inputs = inputsOf(flags, io);
+        const isPrinting = flags["print"] === true;
+        const code = validateCommand(inputs, isPrinting, io);
+        await rooms.validateProject(inputs, isPrinting ? io.stderr : io.stdout);
+        return code;
       }),
     );
   addSettingOptions(
@@ -190,14 +208,36 @@ function addKeys(program: Command, io: Io, run: Run): void {
   );
 }
 
-function addAudit(program: Command, io: Io, run: Run): void {
+function addVet(program: Command, io: Io, run: Run): void {
+  withPlaces(
+    program
+      .command("vet <file>")
+      .description("judge an ONNX model as serve would before it serves"),
+  )
+    .option("--golden <file>", "requests with the answers that the trainer's runtime gave")
+    .option("--json", "for programs")
+    .action((file: string, flags: Flags) =>
+      run(async () => {
+        const { vetCommand } = await import("./vet.ts");
+        const golden = textOf(flags["golden"]) ?? null;
+        return vetCommand({ file, golden, json: flags["json"] === true }, inputsOf(flags, io), io);
+      }),
+    );
+}
+
+function addAudit(program: Command, io: Io, rooms: Rooms, run: Run): void {
   const audit = program.command("audit").description("the log of who did what");
   withPlaces(audit.command("verify").description("check that no record was changed or taken out"))
     .option("--file <file>", "default: audit.jsonl in the home")
     .action((flags: Flags) =>
       run(async () => {
         const { verifyAuditCommand } = await import("./audit.ts");
-        return verifyAuditCommand(textOf(flags["file"]), inputsOf(flags, io), io);
+        const file = textOf(flags["file"]);
+        const inputs = inputsOf(flags, io);
+        const events = file === undefined ? await rooms.verifyEvents(inputs) : null;
+        // 'sluice run' alone raises events, and nothing for the audit log.
+        if (events !== null && !existsSync(auditLogPath(loadPlaces(inputs).home))) return events;
+        return Math.max(events ?? 0, await verifyAuditCommand(file, inputs, io));
       }),
     );
 }
@@ -216,16 +256,6 @@ function addSidecars(program: Command, rooms: Rooms, run: Run): void {
     .action(() => run(() => rooms.demo()));
 }
 
-function withPlaces(command: Command): Command {
-  return command
-    .option("--home <folder>", "default: SLUICE_HOME, else .sluice")
-    .option("--config <file>", "server.yaml to read; default: server.yaml in the home");
-}
-
-function inputsOf(flags: Flags, io: Io): ConfigInputs {
-  return { flags, env: io.env, file: textOf(flags["config"]) ?? null, cwd: io.cwd };
-}
-
 function publishRequest(file: string, flags: Flags): PublishRequest {
   return {
     file,
@@ -234,10 +264,6 @@ function publishRequest(file: string, flags: Flags): PublishRequest {
     isBreaking: flags["breaking"] === true,
     golden: textOf(flags["golden"]) ?? null,
   };
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }
 
 function oneLine(text: string): string {

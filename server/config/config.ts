@@ -4,7 +4,7 @@ export const MODEL_CONTROL_MODES = ["none", "poll", "explicit"] as const;
 export type ModelControlMode = (typeof MODEL_CONTROL_MODES)[number];
 
 /**
- * The whole configuration of `sluice serve`, frozen. Each key is set by a flag (`--http-port`), an
+ * The whole configuration of `sluice serve` and `sluice pipelines`, frozen. Each key is set by a flag (`--http-port`), an
  * environment variable (`SLUICE_HTTP_PORT`) or a key of server.yaml (`httpPort`), in that order of
  * precedence. Settings, defaults and texts: config/settings.ts.
  */
@@ -49,4 +49,46 @@ export interface Config {
   readonly drainDelayMs: number;
   /** Then wait at most this long for what is in flight. */
   readonly exitTimeoutSecs: number;
+  /** Folder of capture records, absolute; null: none. Never with captureStream. */
+  readonly captureFolder: string | null;
+  /** Redis stream of capture records; null: none. */
+  readonly captureStream: string | null;
+  /** 0 to 1. */
+  readonly captureRatio: number;
+  /** Names and prefix globs of the models whose predictions are recorded. */
+  readonly captureModels: readonly string[];
+  /** Names of inputs that are never recorded. */
+  readonly captureExclude: readonly string[];
+  readonly captureFileSecs: number;
+  readonly captureFileBytes: number;
+  readonly captureQueueBytes: number;
+  /** sluice.yaml of the project, absolute; need not exist. */
+  readonly projectFile: string;
+  /** 0 takes a free port. */
+  readonly pipelinesPort: number;
+  readonly pipelinesMetricsPort: number;
+  /** `NAME=PROGRAM ARG …`: the programs that `command` trainers may run. */
+  readonly trainerCommands: readonly string[];
+  readonly jobConcurrency: number;
+  readonly jobTimeoutSecs: number;
 }
+
+/** What `sluice pipelines` reads. */
+export type PipelinesConfig = Pick<
+  Config,
+  | "home"
+  | "host"
+  | "insecure"
+  | "keysFile"
+  | "modelRepository"
+  | "redisUrl"
+  | "logLevel"
+  | "captureFolder"
+  | "captureStream"
+  | "projectFile"
+  | "pipelinesPort"
+  | "pipelinesMetricsPort"
+  | "trainerCommands"
+  | "jobConcurrency"
+  | "jobTimeoutSecs"
+>;

@@ -1,14 +1,18 @@
 import { existsSync } from "node:fs";
-import type { Config } from "./config.ts";
+import { isModelGlob } from "../access/glob.ts";
+import type { Config, PipelinesConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 
-/** What no single value shows. @throws ConfigError saying what to change. */
+/** What no single value of `sluice serve` shows. @throws ConfigError saying what to change. */
 export function crossCheck(config: Config): void {
-  checkPorts(config);
+  checkPorts(config, ["httpPort", "grpcPort", "metricsPort"]);
   checkExposure(config);
-  if (config.keysFile !== null && !existsSync(config.keysFile)) {
+  checkKeysFile(config);
+  checkCapture(config);
+  const badGlob = config.captureModels.find((glob) => !isModelGlob(glob));
+  if (badGlob !== undefined) {
     throw new ConfigError(
-      `keysFile ${config.keysFile} does not exist; make it with 'sluice keys create --keys-file ${config.keysFile} --role admin --name NAME'`,
+      `captureModels must hold model names, prefixes such as fraud-* or *, got ${JSON.stringify(badGlob.slice(0, 80))}`,
     );
   }
   if (config.maxInflightBytes < config.maxBodyBytes) {
@@ -23,9 +27,32 @@ export function crossCheck(config: Config): void {
   }
 }
 
-function checkPorts(config: Config): void {
+const TRAINER_COMMAND = /^[A-Za-z][A-Za-z0-9_-]{0,62}=\s*\S/;
+
+/** What no single value of `sluice pipelines` shows. @throws ConfigError saying what to change. */
+export function crossCheckPipelines(config: PipelinesConfig): void {
+  checkPorts(config, ["pipelinesPort", "pipelinesMetricsPort"]);
+  checkExposure(config);
+  checkKeysFile(config);
+  checkCapture(config);
+  const names = new Set<string>();
+  for (const command of config.trainerCommands) {
+    if (!TRAINER_COMMAND.test(command)) {
+      throw new ConfigError(
+        `trainerCommands must be NAME=PROGRAM ARG …, the name of letters, digits, _ and -, got ${JSON.stringify(command.slice(0, 80))}`,
+      );
+    }
+    const name = command.slice(0, command.indexOf("="));
+    if (names.has(name)) throw new ConfigError(`trainerCommands has '${name}' twice`);
+    names.add(name);
+  }
+}
+
+type PortKey = "httpPort" | "grpcPort" | "metricsPort" | "pipelinesPort" | "pipelinesMetricsPort";
+
+function checkPorts<K extends PortKey>(config: Pick<Config, K>, keys: readonly K[]): void {
   const seen = new Map<number, string>();
-  for (const key of ["httpPort", "grpcPort", "metricsPort"] as const) {
+  for (const key of keys) {
     const port = config[key];
     const other = seen.get(port);
     if (port !== 0 && other !== undefined) {
@@ -35,11 +62,28 @@ function checkPorts(config: Config): void {
   }
 }
 
-function checkExposure(config: Config): void {
+function checkExposure(config: Pick<Config, "home" | "host" | "insecure" | "keysFile">): void {
   if (isLoopback(config.host) || config.insecure || config.keysFile !== null) return;
   throw new ConfigError(
     `host ${config.host} can be reached from other machines and there are no keys: make one with 'sluice keys create --home ${config.home} --role admin --name NAME', or bind 127.0.0.1, or pass --insecure`,
   );
+}
+
+function checkKeysFile({ keysFile }: Pick<Config, "keysFile">): void {
+  if (keysFile === null || existsSync(keysFile)) return;
+  throw new ConfigError(
+    `keysFile ${keysFile} does not exist; make it with 'sluice keys create --keys-file ${keysFile} --role admin --name NAME'`,
+  );
+}
+
+function checkCapture(config: Pick<Config, "captureFolder" | "captureStream" | "redisUrl">): void {
+  if (config.captureStream === null) return;
+  if (config.captureFolder !== null) {
+    throw new ConfigError("captureFolder and captureStream are both set; keep one");
+  }
+  if (config.redisUrl === null) {
+    throw new ConfigError(`captureStream ${config.captureStream} needs redisUrl, which is not set`);
+  }
 }
 
 /** Is the address one that only this machine can reach? */

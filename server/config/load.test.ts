@@ -269,6 +269,42 @@ describe("a configuration that cannot be used", () => {
   });
 });
 
+describe("where predictions are recorded", () => {
+  it("is nowhere unless asked, and a folder starts where the setting stands", () => {
+    assert.equal(load({}).config.captureFolder, null);
+    assert.equal(load({}).config.captureStream, null);
+    assert.deepEqual(load({}).config.captureModels, ["*"]);
+    const { config } = load({ flags: { captureFolder: "seen", captureRatio: "0.25" } });
+    assert.equal(config.captureFolder, join(folder, "seen"));
+    assert.equal(config.captureRatio, 0.25);
+  });
+
+  it("covers models that can be", () => {
+    assert.deepEqual(load({ flags: { captureModels: ["a*,b"] } }).config.captureModels, [
+      "a*",
+      "b",
+    ]);
+    assert.match(
+      problemOf({ flags: { captureModels: ["*a"] } }),
+      /^captureModels must hold .*"\*a"$/,
+    );
+  });
+
+  it("is a folder or a Redis stream, not both, and a stream needs its Redis", () => {
+    const stream = { captureStream: "seen" };
+    assert.equal(
+      problemOf({ flags: stream }),
+      "captureStream seen needs redisUrl, which is not set",
+    );
+    const redisUrl = "redis://r:6379";
+    assert.equal(load({ flags: { ...stream, redisUrl } }).config.captureStream, "seen");
+    assert.equal(
+      problemOf({ flags: { ...stream, redisUrl, captureFolder: "x" } }),
+      "captureFolder and captureStream are both set; keep one",
+    );
+  });
+});
+
 describe("places for commands that need no whole configuration", () => {
   it("are found where serve would refuse to start", () => {
     const home = homeWith(null);

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
-import type { Config } from "./config.ts";
+import type { Config, PipelinesConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
-import { crossCheck } from "./cross-checks.ts";
+import { crossCheck, crossCheckPipelines } from "./cross-checks.ts";
 import { type Env, readEnv } from "./read-env.ts";
 import { type RawValue, readValue } from "./read-value.ts";
 import { readYaml } from "./read-yaml.ts";
@@ -39,19 +39,60 @@ export interface LoadedConfig {
  */
 export function loadConfig(inputs: ConfigInputs): LoadedConfig {
   const { file, layers, home } = gather(inputs);
-  const context = { home, cores: availableParallelism() };
-  const values: Record<string, SettingValue> = {};
-  const origins = new Map<string, string>();
-  for (const setting of SETTINGS) {
-    const { value, origin } = settle(setting, layers, context, inputs.cwd);
-    values[setting.key] = value;
-    origins.set(setting.key, origin);
-  }
-  findKeys(values, origins, home);
+  const { values, origins } = settleAll(SETTINGS, layers, home, inputs.cwd);
   // SETTINGS has a row for every key of Config, and readValue keeps each to its row's type.
   const config = Object.freeze(values) as unknown as Config;
   crossCheck(config);
   return { config, secrets: readSecrets(inputs.env), file, origins };
+}
+
+const PIPELINES_KEYS = [
+  "home",
+  "host",
+  "insecure",
+  "keysFile",
+  "modelRepository",
+  "redisUrl",
+  "logLevel",
+  "captureFolder",
+  "captureStream",
+  "projectFile",
+  "pipelinesPort",
+  "pipelinesMetricsPort",
+  "trainerCommands",
+  "jobConcurrency",
+  "jobTimeoutSecs",
+] as const satisfies readonly (keyof PipelinesConfig)[];
+
+/**
+ * What `sluice pipelines` reads, from the same places as `serve`, with the checks that matter to
+ * it: what is wrong for `serve` alone does not stop it. The result is frozen.
+ * @throws ConfigError with one line that says what to change.
+ */
+export function loadPipelinesConfig(inputs: ConfigInputs): PipelinesConfig {
+  const { layers, home } = gather(inputs);
+  const { values } = settleAll(PIPELINES_KEYS.map(settingOf), layers, home, inputs.cwd);
+  const config = Object.freeze(values) as unknown as PipelinesConfig;
+  crossCheckPipelines(config);
+  return config;
+}
+
+function settleAll(
+  settings: readonly Setting[],
+  layers: readonly Layer[],
+  home: string,
+  cwd: string,
+): { values: Record<string, SettingValue>; origins: Map<string, string> } {
+  const context = { home, cores: availableParallelism() };
+  const values: Record<string, SettingValue> = {};
+  const origins = new Map<string, string>();
+  for (const setting of settings) {
+    const { value, origin } = settle(setting, layers, context, cwd);
+    values[setting.key] = value;
+    origins.set(setting.key, origin);
+  }
+  findKeys(values, origins, home);
+  return { values, origins };
 }
 
 /** The settings that other commands than `serve` read too. */

@@ -23,6 +23,8 @@ export interface DefaultContext {
 /** One row of the table of settings. */
 export interface Setting {
   readonly key: keyof Config;
+  /** Heading of the docs table that it stands under. */
+  readonly group: string;
   readonly type: SettingType;
   readonly default: SettingValue | ((context: DefaultContext) => SettingValue);
   /** The default in words, where it is computed. */

@@ -3,9 +3,17 @@ import { SETTINGS } from "./settings.ts";
 
 const HEAD = ["server.yaml", "flag", "environment", "value", "default", "meaning"];
 
-/** The Markdown table of deploy/docs/configuration.md, one row a setting, laid out as the formatter would. */
+/**
+ * The Markdown tables of deploy/docs/configuration.md, one a group and one row a setting, laid out
+ * as the formatter would.
+ */
 export function settingsTable(): string {
-  const rows = [HEAD, ...SETTINGS.map(cellsOf)];
+  const groups = [...new Set(SETTINGS.map(({ group }) => group))];
+  return groups.map((group) => `\n### ${group}\n\n${tableOf(group)}\n`).join("");
+}
+
+function tableOf(group: string): string {
+  const rows = [HEAD, ...SETTINGS.filter((each) => each.group === group).map(cellsOf)];
   const widths = HEAD.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>
     `| ${widths.map((width, at) => (cells[at] ?? "").padEnd(width)).join(" | ")} |`;

@@ -10,11 +10,10 @@ const DAY_MS = 86_400_000;
 
 const PORT: SettingType = { kind: "integer", min: 0, max: 65_535 };
 
-/**
- * Every setting of `sluice serve`, once: flags, environment variables, server.yaml, `--help`,
- * `validate --print` and deploy/docs/configuration.md all read this table.
- */
-const ROWS: { readonly [K in keyof Config]: Row<Config[K]> } = {
+type Rows = { readonly [K in keyof Config]: Row<Config[K]> };
+
+/** What more than one command reads. */
+const SHARED = {
   home: row({ kind: "path" }, ".sluice", {
     text: "Folder for what outlives the process: model cache, keys, audit log.",
   }),
@@ -24,6 +23,24 @@ const ROWS: { readonly [K in keyof Config]: Row<Config[K]> } = {
   insecure: row({ kind: "boolean" }, false, {
     text: "Allow a non-loopback host without keys.",
   }),
+  keysFile: row({ kind: "path" }, null, {
+    defaultText: "<home>/keys.json if it is there",
+    text: "API keys, made by `sluice keys create`. Without keys there is no authentication.",
+  }),
+  modelRepository: row({ kind: "repository" }, ({ home }) => join(home, "models"), {
+    defaultText: "<home>/models",
+    text: "Where models come from: a folder or https://ACCOUNT.blob.core.windows.net/CONTAINER[/PREFIX].",
+  }),
+  redisUrl: row({ kind: "redis-url" }, null, {
+    wellKnownEnv: ["REDIS_URL"],
+    text: "Redis to hear of new versions at once. Never printed.",
+  }),
+  logLevel: row({ kind: "enum", values: LOG_LEVELS }, "info", {
+    text: "Least severe log line to write.",
+  }),
+} satisfies Partial<Rows>;
+
+const SERVING = {
   threads: row(integer(1, 256), ({ cores }) => Math.max(1, Math.min(8, cores >> 1)), {
     defaultText: "half the cores, 1 to 8",
     text: "HTTP serving threads; one where uWebSockets.js does not load.",
@@ -31,10 +48,6 @@ const ROWS: { readonly [K in keyof Config]: Row<Config[K]> } = {
   httpPort: row(PORT, 8000, { text: "HTTP and WebSocket port; 0 takes a free one." }),
   grpcPort: row(PORT, 8001, { text: "gRPC port; 0 takes a free one." }),
   metricsPort: row(PORT, 8002, { text: "Prometheus metrics port; 0 takes a free one." }),
-  modelRepository: row({ kind: "repository" }, ({ home }) => join(home, "models"), {
-    defaultText: "<home>/models",
-    text: "Where models come from: a folder or https://ACCOUNT.blob.core.windows.net/CONTAINER[/PREFIX].",
-  }),
   modelControlMode: row({ kind: "enum", values: MODEL_CONTROL_MODES }, "poll", {
     text: "none: read the repository once; poll: follow it; explicit: load and unload on request.",
   }),
@@ -43,17 +56,6 @@ const ROWS: { readonly [K in keyof Config]: Row<Config[K]> } = {
   }),
   repositoryPollSecs: row({ kind: "number", min: 0.05, max: 86_400 }, 5, {
     text: "Seconds between two looks at the repository in poll mode.",
-  }),
-  keysFile: row({ kind: "path" }, null, {
-    defaultText: "<home>/keys.json if it is there",
-    text: "API keys, made by `sluice keys create`. Without keys there is no authentication.",
-  }),
-  redisUrl: row({ kind: "redis-url" }, null, {
-    wellKnownEnv: ["REDIS_URL"],
-    text: "Redis to hear of new versions at once. Never printed.",
-  }),
-  logLevel: row({ kind: "enum", values: LOG_LEVELS }, "info", {
-    text: "Least severe log line to write.",
   }),
   maxBodyBytes: row(integer(1024, 2 * GIB), 64 * MIB, {
     text: "Largest request body or message.",
@@ -89,11 +91,71 @@ const ROWS: { readonly [K in keyof Config]: Row<Config[K]> } = {
   exitTimeoutSecs: row({ kind: "number", min: 0.1, max: 86_400 }, 30, {
     text: "Then wait at most this long for what is in flight.",
   }),
-};
+} satisfies Partial<Rows>;
+
+const CAPTURE = {
+  captureFolder: row({ kind: "path" }, null, {
+    text: "Folder for records of predictions and labels; `sluice pipelines` reads it too.",
+  }),
+  captureStream: row({ kind: "string" }, null, {
+    text: "Redis stream for them instead of a folder; needs redisUrl.",
+  }),
+  captureRatio: row({ kind: "number", min: 0, max: 1 }, 1, {
+    text: "Share of the predictions to record, chosen by hash of the inference id.",
+  }),
+  captureModels: row({ kind: "strings" }, ["*"], {
+    defaultText: "*",
+    text: "Models to record: names, prefixes such as fraud-* or *.",
+  }),
+  captureExclude: row({ kind: "strings" }, [], {
+    text: "Inputs that are never recorded.",
+  }),
+  captureFileSecs: row({ kind: "number", min: 0.1, max: 86_400 }, 10, {
+    text: "Seconds after which a file of records is finished and a new one begun.",
+  }),
+  captureFileBytes: row(integer(1024, GIB), 8 * MIB, {
+    text: "Bytes after which it is.",
+  }),
+  captureQueueBytes: row(integer(65_536, 64 * GIB), 16 * MIB, {
+    text: "Records waiting to be written; what does not fit is dropped and counted.",
+  }),
+} satisfies Partial<Rows>;
+
+const PIPELINES = {
+  projectFile: row({ kind: "path" }, "sluice.yaml", {
+    text: "Project file of `sluice pipelines`.",
+  }),
+  pipelinesPort: row(PORT, 5000, { text: "Port of its API and outlets; 0 takes a free one." }),
+  pipelinesMetricsPort: row(PORT, 5002, {
+    text: "Its Prometheus metrics port; 0 takes a free one.",
+  }),
+  trainerCommands: row({ kind: "strings" }, [], {
+    text: "Programs that `command` trainers may run: NAME=PROGRAM ARG …",
+  }),
+  jobConcurrency: row(integer(1, 64), 1, { text: "Jobs at once." }),
+  jobTimeoutSecs: row({ kind: "number", min: 1, max: 2_592_000 }, 3600, {
+    text: "Seconds that one job may take.",
+  }),
+} satisfies Partial<Rows>;
+
+/** Rows under the headings of deploy/docs/configuration.md. */
+const GROUPS: readonly (readonly [title: string, rows: Partial<Rows>])[] = [
+  ["Shared", SHARED],
+  ["Serving", SERVING],
+  ["Capture", CAPTURE],
+  ["Pipelines", PIPELINES],
+];
+
+/**
+ * Every setting of `sluice serve` and `sluice pipelines`, once: flags, environment variables,
+ * server.yaml, `--help`, `validate --print` and deploy/docs/configuration.md all read this table.
+ */
+const ROWS: Rows = { ...SHARED, ...SERVING, ...CAPTURE, ...PIPELINES };
 
 /** In the order of the table. */
 export const SETTINGS: readonly Setting[] = Object.entries(ROWS).map(([key, row]) => ({
   key: key as keyof Config,
+  group: GROUPS.find(([, rows]) => key in rows)?.[0] ?? "",
   ...row,
 }));
 
@@ -108,7 +170,7 @@ interface Rest {
 }
 
 /** A row whose default has the type of its key in Config. */
-interface Row<T extends SettingValue> extends Omit<Setting, "key" | "default"> {
+interface Row<T extends SettingValue> extends Omit<Setting, "key" | "group" | "default"> {
   readonly default: T | ((context: DefaultContext) => T);
 }
 

@@ -11,6 +11,7 @@ import {
   PROTOCOLS,
 } from "../threads/shared-counters.ts";
 import type { SharedGauge } from "../threads/shared-gauge.ts";
+import { type CaptureCounters, DROP_REASONS, RECORD_KINDS } from "./capture/capture-counters.ts";
 
 /** What the metrics page is rendered from; read anew at each scrape. */
 export interface MetricsParts {
@@ -25,6 +26,8 @@ export interface MetricsParts {
   readonly statuses: () => readonly { readonly model: string; readonly status: VersionStatus }[];
   readonly inflightBytes: () => number;
   readonly isReady: () => boolean;
+  /** null: nothing is captured. */
+  readonly capture: CaptureCounters | null;
 }
 
 /** Counters of rare events on the control thread. */
@@ -58,6 +61,7 @@ export function createMetrics(parts: MetricsParts): {
   registerRequests(registry, parts);
   registerHistograms(registry, parts);
   registerGauges(registry, parts);
+  if (parts.capture !== null) registerCapture(registry, parts.capture);
   return { registry, control: createControlMetrics(registry) };
 }
 
@@ -116,6 +120,38 @@ function registerRequests(registry: Registry, parts: MetricsParts): void {
           }
         }
       }
+    },
+  });
+}
+
+function registerCapture(registry: Registry, counters: CaptureCounters): void {
+  const registers = [registry];
+  new Counter({
+    name: "sluice_capture_records_total",
+    help: "Capture records written.",
+    labelNames: ["kind"],
+    registers,
+    collect() {
+      this.reset();
+      for (const kind of RECORD_KINDS) this.inc({ kind }, counters.records(kind));
+    },
+  });
+  new Counter({
+    name: "sluice_capture_dropped_total",
+    help: "What was not captured: records, or, as tensor-too-large, single tensors.",
+    labelNames: ["reason"],
+    registers,
+    collect() {
+      this.reset();
+      for (const reason of DROP_REASONS) this.inc({ reason }, counters.dropped(reason));
+    },
+  });
+  new Gauge({
+    name: "sluice_capture_waiting_bytes",
+    help: "Capture records waiting to be written.",
+    registers,
+    collect() {
+      this.set(counters.waitingBytes);
     },
   });
 }

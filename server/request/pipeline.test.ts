@@ -9,6 +9,7 @@ import { LeaseCounter } from "../models/lease.ts";
 import type { JobResult, ServableInfo } from "../models/servable.ts";
 import { ServingMap } from "../models/serving-map.ts";
 import { ByteBudget } from "./byte-budget.ts";
+import type { AnsweredPrediction } from "./capture-tap.ts";
 import { Pipeline, type RequestOutcome } from "./pipeline.ts";
 
 const INFO: ServableInfo = {
@@ -28,13 +29,17 @@ const REQUEST: InferRequest = {
   outputs: null,
   isTyped: false,
 };
+const ids: string[] = [];
 const codec: InferCodec<string, string> = {
   decode: (wire) => {
     if (wire === "bad") throw new InferError("invalid-argument", "bad bytes");
     if (wire === "bug") throw new TypeError("secret");
-    return REQUEST;
+    if (!wire.startsWith("id:")) return REQUEST;
+    const id = wire === "id:7" ? 7 : wire.slice(3);
+    return { ...REQUEST, parameters: new Map([["inference_id", id]]) };
   },
   encode: (response) => {
+    ids.push(String(response.parameters.get("inference_id")));
     return `${response.modelName}/${response.modelVersion} ${response.id}`;
   },
 };
@@ -43,12 +48,14 @@ describe("pipeline", () => {
   let counter: LeaseCounter;
   let runs: Deferred<JobResult>[];
   let recorded: { slot: number; outcome: RequestOutcome }[];
+  let captured: AnsweredPrediction[];
   let inFlight: number;
   let pipeline: Pipeline;
 
   beforeEach(() => {
     runs = [];
     recorded = [];
+    captured = [];
     inFlight = 0;
     counter = new LeaseCounter({
       info: INFO,
@@ -77,12 +84,16 @@ describe("pipeline", () => {
       bytes: new ByteBudget(new SharedArrayBuffer(8), 100),
       recorder: { record: (slot, _protocol, outcome) => recorded.push({ slot, outcome }) },
       limits: DEFAULT_LIMITS,
+      capture: {
+        takeInputs: (_info, inferenceId, inputs) => (inferenceId === "skip" ? null : inputs),
+        put: (prediction) => captured.push(prediction),
+      },
     });
   });
 
   const infer = (wire = "good", name = "m", version: string | null = null) =>
     pipeline.infer({
-      principal: { id: "p", role: "infer", models: ["*"] },
+      principal: { id: "p", name: "orders", role: "infer", models: ["*"] },
       ref: { name, version },
       wire,
       codec,
@@ -137,6 +148,38 @@ describe("pipeline", () => {
       recorded.map(({ slot, outcome }) => [slot, outcome.errorCode]),
       [[7, "unavailable"]],
     );
+  });
+
+  it("names every prediction, by the caller's own name where it brings one", async () => {
+    ids.length = 0;
+    const answered = async (wire: string) => {
+      const call = infer(wire);
+      runs.at(-1)?.resolve(RESULT);
+      await call;
+    };
+    for (const wire of ["good", "good", "id:event:7_A.b-c"]) await answered(wire);
+    assert.match(ids[0] ?? "", /^[A-Za-z0-9_-]{16}\.1$/);
+    assert.match(ids[1] ?? "", /^[A-Za-z0-9_-]{16}\.2$/);
+    assert.equal(ids[2], "event:7_A.b-c");
+    for (const wire of ["id:", "id:a b", `id:${"x".repeat(129)}`, "id:7"]) {
+      await failsWith(infer(wire), "invalid-argument");
+    }
+    await answered(`id:${"x".repeat(128)}`);
+    atRest();
+  });
+
+  it("hands what was answered to capture, and nothing else", async () => {
+    const failing = infer("id:lost");
+    runs[0]?.reject(new InferError("unavailable", "gone"));
+    await failsWith(failing, "unavailable");
+    for (const wire of ["id:skip", "id:kept"]) {
+      const call = infer(wire);
+      runs.at(-1)?.resolve(RESULT);
+      await call;
+    }
+    assert.deepEqual(captured, [
+      { inferenceId: "kept", id: INFO.id, principal: "orders", inputs: [], outputs: [] },
+    ]);
   });
 
   it("hides what it does not know", async () => {

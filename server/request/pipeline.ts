@@ -1,5 +1,6 @@
 import type { InferCodec } from "../../protocols/core/codec.ts";
-import { type InferRequest, type ModelRef, NO_PARAMETERS } from "../../protocols/core/infer.ts";
+import type { InferRequest, ModelRef } from "../../protocols/core/infer.ts";
+import { INFERENCE_ID, readInferenceId } from "../../protocols/core/inference-id.ts";
 import type { Limits } from "../../protocols/core/limits.ts";
 import { type InferError, type StatusCode, toInferError } from "../../protocols/core/status.ts";
 import type { Principal } from "../access/principal.ts";
@@ -8,6 +9,8 @@ import type { Servable } from "../models/servable.ts";
 import type { ServingMap } from "../models/serving-map.ts";
 import { admit, type QueueGauge } from "./admit.ts";
 import type { ByteBudget } from "./byte-budget.ts";
+import type { CaptureTap } from "./capture-tap.ts";
+import { InferenceIds } from "./inference-ids.ts";
 import { validate } from "./validate.ts";
 
 export type Protocol = "http" | "grpc" | "websocket";
@@ -44,6 +47,8 @@ export interface PipelineParts {
   readonly bytes: ByteBudget;
   readonly recorder: RequestRecorder;
   readonly limits: Limits;
+  /** null: nothing is captured. */
+  readonly capture: CaptureTap | null;
 }
 
 /** The counter row of requests that reached no servable. */
@@ -56,6 +61,7 @@ const NO_SLOT = 0;
  */
 export class Pipeline {
   readonly #parts: PipelineParts;
+  readonly #ids = new InferenceIds();
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
@@ -77,15 +83,17 @@ export class Pipeline {
   async infer<In, Out>(call: InferCall<In, Out>): Promise<Out> {
     const startMs = performance.now();
     let request: InferRequest;
+    let inferenceId: string;
     let lease: Lease;
     try {
       request = call.codec.decode(call.wire, this.#parts.limits);
+      inferenceId = readInferenceId(request.parameters) ?? this.#ids.mint();
       lease = this.#parts.serving().resolve(call.ref).acquire();
     } catch (thrown) {
       throw this.#recordFailure(NO_SLOT, call, startMs, thrown);
     }
     try {
-      return await this.#compute(call, lease.servable, request, startMs);
+      return await this.#compute(call, lease.servable, request, inferenceId, startMs);
     } catch (thrown) {
       // Recorded before the release below: a released version's counters may be cleared at once.
       throw this.#recordFailure(lease.servable.info.slot, call, startMs, thrown);
@@ -98,19 +106,22 @@ export class Pipeline {
     call: InferCall<In, Out>,
     servable: Servable,
     request: InferRequest,
+    inferenceId: string,
     startMs: number,
   ): Promise<Out> {
     const { info } = servable;
+    const { capture } = this.#parts;
     const job = validate(info, request, call.deadlineEpochMs);
     const ticket = admit(this.#parts.gauge, info);
     try {
+      const captured = capture?.takeInputs(info, inferenceId, job.inputs) ?? null;
       const { outputs, queueMs, computeMs, batchRows } = await servable.run(job);
       const out = call.codec.encode(
         {
           modelName: info.id.model,
           modelVersion: String(info.id.version),
           id: request.id,
-          parameters: NO_PARAMETERS,
+          parameters: new Map([[INFERENCE_ID, inferenceId]]),
           outputs,
         },
         request,
@@ -118,6 +129,10 @@ export class Pipeline {
       const totalMs = performance.now() - startMs;
       const outcome = { errorCode: null, totalMs, queueMs, computeMs, batchRows };
       this.#parts.recorder.record(info.slot, call.protocol, outcome);
+      if (captured !== null) {
+        const principal = call.principal.name;
+        capture?.put({ inferenceId, id: info.id, principal, inputs: captured, outputs });
+      }
       return out;
     } finally {
       ticket.release();

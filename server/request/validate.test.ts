@@ -46,6 +46,19 @@ describe("validate", () => {
     assert.deepEqual(job, { inputs: [A, B], outputs: ["y", "z"], deadlineEpochMs: 5 });
   });
 
+  it("takes missing values only where the model does, and names the input", () => {
+    const holed: Tensor = { ...A, data: Float32Array.of(1, Number.NaN), hasNull: true };
+    const [a, b] = INFO.signature.inputs.map((input) => ({ ...input, nullable: true }));
+    assert.ok(a !== undefined && b !== undefined);
+    const nullable = { ...INFO, signature: { ...INFO.signature, inputs: [a, b] } };
+    assert.deepEqual(validate(nullable, request([holed, B]), null).inputs, [holed, B]);
+    const message =
+      "model 'm' version 1: input 'a' holds null, and the model does not accept missing values there";
+    assert.throws(() => validate(INFO, request([holed, B]), null), { message });
+    const nan: Tensor = { ...A, data: Float32Array.of(1, Number.NaN) };
+    assert.deepEqual(validate(INFO, request([nan, B]), null).inputs, [nan, B]);
+  });
+
   it("takes outputs in the order asked for", () => {
     assert.deepEqual(validate(INFO, request([A, B], ["z", "y"]), null).outputs, ["z", "y"]);
   });

@@ -6,7 +6,7 @@ import type { Job, ServableInfo } from "../models/servable.ts";
 
 /**
  * Fits a request to a servable's signature: every input present once, of the right datatype and
- * shape; every requested output known. @throws InferError `invalid-argument`.
+ * shape, with missing values only where it takes them; every requested output known. @throws InferError `invalid-argument`.
  */
 export function validate(
   info: ServableInfo,
@@ -57,6 +57,12 @@ function takeInput(
     throw invalid(
       info,
       `input '${wanted.name}' expects shape [${wanted.shape.join(",")}], got [${tensor.shape.join(",")}]`,
+    );
+  }
+  if (tensor.hasNull === true && wanted.nullable !== true) {
+    throw invalid(
+      info,
+      `input '${wanted.name}' holds null, and the model does not accept missing values there`,
     );
   }
   return tensor;

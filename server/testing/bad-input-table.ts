@@ -1,5 +1,6 @@
 import { CREDENTIAL_CASES, FRAME_CASES, REQUEST_CASES } from "./bad-input-cases.ts";
 import { CONFIG_CASES, MANIFEST_CASES, MODEL_CASES } from "./bad-input-files.ts";
+import { LABEL_CASES } from "./bad-input-labels.ts";
 import { renderTable } from "./markdown-table.ts";
 
 interface Row {
@@ -11,6 +12,7 @@ interface Row {
 
 const KINDS: readonly (readonly [string, readonly Row[]])[] = [
   ["Requests", REQUEST_CASES],
+  ["Missing values, inference ids and labels", LABEL_CASES],
   ["WebSocket frames", FRAME_CASES],
   ["Credentials", CREDENTIAL_CASES],
   ["Model files", MODEL_CASES],

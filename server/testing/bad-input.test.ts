@@ -18,6 +18,7 @@ import {
   MANIFEST_CASES,
   MODEL_CASES,
 } from "./bad-input-files.ts";
+import { LABEL_CASES } from "./bad-input-labels.ts";
 import { BAD_FILES, BAD_VERSIONS } from "./bad-input-makers.ts";
 import type { FrameCase, GrpcCase, HttpCase, WireCase } from "./bad-input-shapes.ts";
 import { openStore, publishTiny } from "./publish-tiny.ts";
@@ -218,7 +219,7 @@ function wireSuite(title: string, cases: readonly WireCase[], open: () => Promis
   });
 }
 
-wireSuite("bad requests and frames", [...REQUEST_CASES, ...FRAME_CASES], () =>
+wireSuite("bad requests and frames", [...REQUEST_CASES, ...LABEL_CASES, ...FRAME_CASES], () =>
   openDoors(new Map(), []),
 );
 wireSuite("bad credentials", CREDENTIAL_CASES, () => {

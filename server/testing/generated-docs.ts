@@ -1,14 +1,16 @@
+import { projectJsonSchema } from "../../pipelines/project/project-schema.ts";
 import { STATUS_CODES, STATUS_TABLE } from "../../protocols/core/status.ts";
 import { settingsTable } from "../config/settings-table.ts";
 import { renderBadInput } from "./bad-input-table.ts";
 import { renderTable } from "./markdown-table.ts";
 
-/** A part of a page that is made from code; the page holds it between two markers. */
+/** A part of a page that is made from code, between two markers, or a file that is made whole. */
 export interface GeneratedSection {
   /** Relative to the repository's root. */
   readonly page: string;
-  readonly marker: string;
-  /** Markdown, without a newline at the end. */
+  /** null: the whole file. */
+  readonly marker: string | null;
+  /** Markdown, without a newline at the end; or the file. */
   render(): string;
 }
 
@@ -40,10 +42,12 @@ export const GENERATED_SECTIONS: readonly GeneratedSection[] = [
   { page: "deploy/docs/errors.md", marker: "status-table", render: renderStatusTable },
   { page: "deploy/docs/errors.md", marker: "bad-input", render: renderBadInput },
   { page: "deploy/docs/configuration.md", marker: "settings", render: settingsTable },
+  { page: "deploy/docs/sluice.schema.json", marker: null, render: projectJsonSchema },
 ];
 
 /** The page with the section's text between its markers. @throws Error when a marker is missing. */
 export function fillSection(text: string, section: GeneratedSection): string {
+  if (section.marker === null) return section.render();
   const begin = `<!-- generated:${section.marker} -->`;
   const end = `<!-- /generated:${section.marker} -->`;
   const from = text.indexOf(begin);

@@ -64,6 +64,12 @@ describe("explainDifference", () => {
     assert.notEqual(ofText("home …/x", "home /tmp\n/x"), null);
   });
 
+  it("takes … for any text under its key in JSON", () => {
+    assert.equal(ofJson('{"p":{"id":"…"},"v":"1"}', '{"p":{"id":"xyz.1"},"v":"1"}'), null);
+    assert.notEqual(ofJson('{"p":{"id":"…"},"v":"1"}', '{"p":{"id":7},"v":"1"}'), null);
+    assert.notEqual(ofJson('{"p":{"id":"…"},"v":"1"}', '{"p":{"id":"xyz.1"},"v":"2"}'), null);
+  });
+
   it("lets numbers differ in JSON, and nothing else", () => {
     assert.equal(ofJson('{"a": [1, 2], "b": "x"}', '{"a":[0.5,-1],"b":"x"}\n'), null);
     assert.notEqual(ofJson('{"a":[1,2]}', '{"a":[1]}'), null);

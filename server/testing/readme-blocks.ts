@@ -65,11 +65,13 @@ function readFences(markdown: string): Fence[] {
 
 /**
  * Says how what was printed differs in shape from what is shown; null when it does not. Numbers may
- * differ; `…` stands for any text in a line, alone in a line for any lines.
+ * differ; `…` stands for any text in a line, alone in a line for any lines, in JSON for any text
+ * under its key.
  */
 export function explainDifference(shown: ShownOutput, printed: string): string | null {
   if (shown.language === "json") {
-    const [want, got] = [shapeOfJson(shown.text), shapeOfJson(printed)];
+    const want = shapeOfJson(shown.text);
+    const got = shapeOfJson(printed, anyTextKeys(shown.text));
     return want === got ? null : `expected JSON of the shape ${want}, got ${got}`;
   }
   return patternOf(shown.text).test(printed.trim())
@@ -77,10 +79,19 @@ export function explainDifference(shown: ShownOutput, printed: string): string |
     : `expected text of the shape\n${shown.text}\ngot\n${printed}`;
 }
 
-/** Every number becomes 0; names and texts stay. */
-function shapeOfJson(text: string): string {
+/** Keys whose text is shown as `…`. */
+function anyTextKeys(shown: string): ReadonlySet<string> {
+  return new Set([...shown.matchAll(/"([^"]+)":\s*"…"/g)].map(([, key = ""]) => key));
+}
+
+/** Every number becomes 0, every text under one of the keys `…`; names and other texts stay. */
+function shapeOfJson(text: string, anyText: ReadonlySet<string> = new Set()): string {
+  const plain = (key: string, value: unknown) => {
+    if (typeof value === "number") return 0;
+    return typeof value === "string" && anyText.has(key) ? "…" : value;
+  };
   try {
-    return JSON.stringify(JSON.parse(text, (_, value) => (typeof value === "number" ? 0 : value)));
+    return JSON.stringify(JSON.parse(text, plain));
   } catch {
     return `(no JSON) ${text}`;
   }

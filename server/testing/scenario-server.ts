@@ -3,7 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createGrpcClient } from "../../protocols/client/grpc-client.ts";
 import { createHttpClient } from "../../protocols/client/http-client.ts";
-import type { ControlClient, InferenceClient } from "../../protocols/client/inference-client.ts";
+import type {
+  ControlClient,
+  InferenceClient,
+  LabelClient,
+} from "../../protocols/client/inference-client.ts";
 import { createWebSocketClient } from "../../protocols/client/websocket-client.ts";
 import { App, type Endpoints } from "../app.ts";
 import type { Config } from "../config/config.ts";
@@ -21,7 +25,10 @@ export interface ScenarioServer {
   readonly repository: string;
   /** Resolves when a version enters a state; rejects after a long time, saying what it saw. */
   whenState(model: string, version: number, state: VersionState): Promise<void>;
-  http(options?: { binary?: boolean; apiKey?: string }): InferenceClient & ControlClient;
+  http(options?: {
+    binary?: boolean;
+    apiKey?: string;
+  }): InferenceClient & ControlClient & LabelClient;
   grpc(apiKey?: string): InferenceClient & ControlClient;
   webSocket(apiKey?: string): Promise<InferenceClient>;
   stop(): Promise<boolean>;

@@ -3,7 +3,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { createGrpcClient } from "../../protocols/client/grpc-client.ts";
 import { createHttpClient } from "../../protocols/client/http-client.ts";
-import type { ControlClient, InferenceClient } from "../../protocols/client/inference-client.ts";
+import type {
+  ControlClient,
+  InferenceClient,
+  LabelClient,
+} from "../../protocols/client/inference-client.ts";
 import { createWebSocketClient } from "../../protocols/client/websocket-client.ts";
 import type { VersionState } from "../models/lifecycle.ts";
 
@@ -128,7 +132,7 @@ export interface ServeProcess extends SluiceProcess {
   whenState(model: string, version: number, state: VersionState): Promise<RegExpMatchArray>;
   /** Resolves once /v2/health/ready says so, with the milliseconds since the spawn. */
   whenReady(): Promise<number>;
-  http(): InferenceClient & ControlClient;
+  http(): InferenceClient & ControlClient & LabelClient;
   grpc(): InferenceClient & ControlClient;
   webSocket(): Promise<InferenceClient>;
   metrics(): Promise<string>;

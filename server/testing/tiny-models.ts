@@ -5,6 +5,7 @@ import {
   GraphProtoSchema,
   ModelProtoSchema,
   type NodeProtoSchema,
+  StringStringEntryProtoSchema,
   TensorProto_DataLocation,
   TensorProto_DataType,
   type TensorProtoSchema,
@@ -47,6 +48,8 @@ export interface GraphParts {
   readonly initializers?: readonly TensorInit[];
   /** Beside the default domain's 17. */
   readonly domains?: Readonly<Record<string, number>>;
+  /** Key and value. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** y = x, [batch,3] of one datatype. onnxruntime-node cannot load BF16. */
@@ -182,6 +185,17 @@ export function stateModel(): Uint8Array {
   });
 }
 
+/** y = x with -1 for what is missing, FP32 [batch,4]; the model says that x may be. */
+export function nullableModel(): Uint8Array {
+  return modelOf({
+    nodes: [node("IsNaN", ["x"], ["missing"]), node("Where", ["missing", "stand_in", "x"], ["y"])],
+    initializers: [floats("stand_in", [], [-1])],
+    inputs: [value("x", "FP32", ["batch", 4])],
+    outputs: [value("y", "FP32", ["batch", 4])],
+    metadata: { "sluice.nullable": '["x"]' },
+  });
+}
+
 /** Well-formed, but its one operator, com.example::Nope, exists nowhere: no runtime loads it. */
 export function badOpModel(): Uint8Array {
   return modelOf({
@@ -226,6 +240,9 @@ export function modelOf(parts: GraphParts): Uint8Array {
     irVersion: 8n,
     producerName: "sluice-tests",
     opsetImport: domains.map(([domain, version]) => ({ domain, version: BigInt(version) })),
+    metadataProps: Object.entries(parts.metadata ?? {}).map(([key, text]) =>
+      create(StringStringEntryProtoSchema, { key, value: text }),
+    ),
     graph: {
       name: "graph",
       node: [...parts.nodes],

@@ -5,6 +5,7 @@ import type { Role } from "../access/principal.ts";
 import type { EngineChannel } from "../engine/connect.ts";
 import type { ServableInfo, ServableKey } from "../models/servable.ts";
 import type { VersionStatus } from "../models/serving-map.ts";
+import type { CaptureChannel } from "../observe/capture/capture-messages.ts";
 import type { LogLevel } from "../observe/log.ts";
 
 /** Messages between the control thread and the serving threads. Every field is always present. */
@@ -31,6 +32,8 @@ export interface ThreadBirth {
   readonly maxStreamInflight: number;
   readonly maxStreamEgressBytes: number;
   readonly shared: SharedBlocks;
+  /** null: nothing is captured. */
+  readonly capture: CaptureChannel | null;
 }
 
 export interface SharedBlocks {

@@ -3,6 +3,7 @@
  * Speaks only to the control thread (parentPort) and to engine threads (ports in publications).
  */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import type { LabelRecord } from "../../protocols/capture/capture-record.ts";
 import { DEFAULT_LIMITS } from "../../protocols/core/limits.ts";
 import { InferError } from "../../protocols/core/status.ts";
 import type { Gatekeeper } from "../access/gatekeeper.ts";
@@ -14,6 +15,7 @@ import {
 } from "../access/key-gatekeeper.ts";
 import type { Principal } from "../access/principal.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
+import { ThreadCapture } from "../observe/capture/thread-capture.ts";
 import { createLogger, type Logger } from "../observe/log.ts";
 import { ByteBudget } from "../request/byte-budget.ts";
 import { Pipeline } from "../request/pipeline.ts";
@@ -33,6 +35,7 @@ class ServingThread {
   readonly #control: MessagePort;
   readonly #serving: ThreadServing;
   readonly #log: Logger;
+  readonly #capture: ThreadCapture | null;
   readonly #steerCalls = new Map<number, Deferred<void>>();
   #keys: KeyGatekeeper | null = null;
   #listener: Listener | null = null;
@@ -45,6 +48,7 @@ class ServingThread {
     this.#birth = birth;
     this.#control = control;
     this.#log = createLogger(birth.logLevel, `${birth.role}-${birth.index}`);
+    this.#capture = birth.capture === null ? null : new ThreadCapture(birth.capture);
     this.#serving = new ThreadServing((key) => this.#tell({ kind: "released", key }));
   }
 
@@ -57,6 +61,7 @@ class ServingThread {
     } catch (thrown) {
       const reason = thrown instanceof Error ? thrown.message : String(thrown);
       this.#tell({ kind: "stillborn", reason });
+      this.#capture?.close();
       this.#control.close();
     }
   }
@@ -80,6 +85,7 @@ class ServingThread {
       bytes: new ByteBudget(shared.bytes, maxInflightBytes),
       recorder: new CounterWriter(shared.counters),
       limits: { ...DEFAULT_LIMITS, maxBodyBytes },
+      capture: this.#capture,
     });
     return {
       pipeline,
@@ -88,6 +94,7 @@ class ServingThread {
       isReady: () => this.#isReady && !this.#isUnready,
       isDraining: () => this.#isDraining,
       steer: (action, model, principal) => this.#steer(action, model, principal),
+      storeLabels: (records) => this.#storeLabels(records),
     };
   }
 
@@ -129,6 +136,14 @@ class ServingThread {
     return call.promise;
   }
 
+  async #storeLabels(records: readonly LabelRecord[]): Promise<void> {
+    if (this.#capture !== null) return this.#capture.storeLabels(records);
+    throw new InferError(
+      "conflict",
+      "labels are kept where predictions are captured; this server has neither captureFolder nor captureStream",
+    );
+  }
+
   #settleSteer(callId: number, error: { code: InferError["code"]; message: string } | null): void {
     const call = this.#steerCalls.get(callId);
     this.#steerCalls.delete(callId);
@@ -147,6 +162,7 @@ class ServingThread {
       isClean = false;
       this.#log.warn({ err: thrown }, "requests were cut off by the exit deadline");
     }
+    this.#capture?.close();
     this.#tell({ kind: "stopped", isClean });
     this.#serving.apply({ kind: "publish", generation: -1, isReady: false, models: [], added: [] });
     this.#control.close();

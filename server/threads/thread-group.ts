@@ -62,7 +62,10 @@ export class ThreadGroup implements Publisher<EngineChannel> {
 
   /** Starts a thread; resolves when it listens. Rejects with its reason when it cannot. */
   async start(birth: ThreadBirth): Promise<{ port: number; transport: string }> {
-    const worker = new Worker(siblingUrl(import.meta.url, "serving-thread"), { workerData: birth });
+    const worker = new Worker(siblingUrl(import.meta.url, "serving-thread"), {
+      workerData: birth,
+      transferList: birth.capture === null ? [] : [birth.capture.port],
+    });
     const listening = createDeferred<{ port: number; transport: string }>();
     const ended = createDeferred<void>();
     let thread: Thread | null = null;

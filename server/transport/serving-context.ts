@@ -1,3 +1,4 @@
+import type { LabelRecord } from "../../protocols/capture/capture-record.ts";
 import type { Gatekeeper } from "../access/gatekeeper.ts";
 import type { Principal } from "../access/principal.ts";
 import type { Logger } from "../observe/log.ts";
@@ -16,6 +17,11 @@ export interface ServingContext {
    * @throws InferError `conflict`, `model-not-found`, `unavailable` with the reason of a failed load
    */
   steer(action: "load" | "unload", model: string, principal: Principal): Promise<void>;
+  /**
+   * Resolves once the labels are durably kept.
+   * @throws InferError `conflict` where nothing is captured, `queue-full`, `unavailable`
+   */
+  storeLabels(records: readonly LabelRecord[]): Promise<void>;
 }
 
 /** A listener on one thread. */

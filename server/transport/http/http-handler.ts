@@ -1,4 +1,10 @@
+import {
+  decodeLabelRequest,
+  encodeLabelAnswer,
+  MAX_LABELS_BODY_BYTES,
+} from "../../../protocols/capture/label-request.ts";
 import type { ModelRef } from "../../../protocols/core/infer.ts";
+import { INFERENCE_ID_HEADER } from "../../../protocols/core/inference-id.ts";
 import { InferError, toInferError } from "../../../protocols/core/status.ts";
 import { oipRestCodec } from "../../../protocols/oip-rest/infer-codec.ts";
 import {
@@ -147,6 +153,7 @@ export class HttpHandler {
       });
       body.holdAtLeast(byteLengthOf(answer.parts));
       const headers = ["content-type", answer.contentType, "x-request-id", requestId];
+      if (answer.inferenceId !== null) headers.push(INFERENCE_ID_HEADER, answer.inferenceId);
       if (answer.jsonBytes !== null) {
         headers.push("inference-header-content-length", String(answer.jsonBytes));
       }
@@ -191,6 +198,8 @@ export class HttpHandler {
         assertSteerParameters(decodeSteerBody(await this.#readControlBody(exchange, admitted)));
         await this.#context.steer(found.kind, found.model, principalOf(admitted));
         return emptyAnswer(requestId);
+      case "labels":
+        return await this.#storeLabels(exchange, admitted, found.model, requestId);
       case "stream":
         throw new InferError("invalid-argument", "this path takes a WebSocket upgrade");
       default:
@@ -198,8 +207,33 @@ export class HttpHandler {
     }
   }
 
-  async #readControlBody(exchange: HttpExchange, { bodyBytes }: Admitted): Promise<Uint8Array> {
-    const maxBytes = Math.min(MAX_CONTROL_BODY_BYTES, this.#options.maxBodyBytes);
+  async #storeLabels(
+    exchange: HttpExchange,
+    admitted: Admitted,
+    model: string,
+    requestId: string,
+  ): Promise<Answer> {
+    if (this.#context.isDraining()) throw draining();
+    const bytes = await this.#readBody(exchange, admitted, MAX_LABELS_BODY_BYTES);
+    this.#context.pipeline.serving.model(model);
+    const atMs = Date.now();
+    const labels = decodeLabelRequest(bytes);
+    await this.#context.storeLabels(
+      labels.map((label) => ({ kind: "label", model, ...label, atMs })),
+    );
+    return jsonAnswer(200, encodeLabelAnswer(labels.length), requestId);
+  }
+
+  #readControlBody(exchange: HttpExchange, admitted: Admitted): Promise<Uint8Array> {
+    return this.#readBody(exchange, admitted, MAX_CONTROL_BODY_BYTES);
+  }
+
+  async #readBody(
+    exchange: HttpExchange,
+    { bodyBytes }: Admitted,
+    limitBytes: number,
+  ): Promise<Uint8Array> {
+    const maxBytes = Math.min(limitBytes, this.#options.maxBodyBytes);
     const body = new BodyBuffer(bodyBytes, maxBytes, this.#context.pipeline.bytes);
     try {
       await this.#fill(exchange, body);

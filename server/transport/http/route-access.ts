@@ -24,6 +24,8 @@ export function routeAccess(route: Route): RouteAccess {
       return { action: "read", model: route.ref === null ? null : route.ref.name };
     case "infer":
       return { action: "infer", model: route.ref.name };
+    case "labels":
+      return { action: "infer", model: route.model };
     case "load":
     case "unload":
       return { action: "admin", model: route.model };

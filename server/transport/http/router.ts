@@ -6,7 +6,7 @@ import { InferError } from "../../../protocols/core/status.ts";
 export type Route =
   | { readonly kind: "live" | "ready" | "server-metadata" | "index" }
   | { readonly kind: "model-metadata" | "model-ready" | "infer"; readonly ref: ModelRef }
-  | { readonly kind: "load" | "unload"; readonly model: string }
+  | { readonly kind: "load" | "unload" | "labels"; readonly model: string }
   /** A WebSocket upgrade; `ref` is null on /v2/stream. */
   | { readonly kind: "stream"; readonly ref: ModelRef | null };
 
@@ -67,6 +67,7 @@ function routeModel(method: string, path: string, segments: readonly string[]): 
   const depth = hasVersion ? 6 : 4;
   if (segments.length > depth + 1 || segments.length < depth) return notFound(path);
   const verb = segments[depth] ?? null;
+  if (verb === "labels" && !hasVersion) return routeLabels(method, segments[3]);
   const kind = MODEL_VERBS.get(verb);
   if (kind === undefined) return notFound(path);
   const wrongMethod = checkMethod(kind === "infer" ? "POST" : "GET", method);
@@ -76,6 +77,14 @@ function routeModel(method: string, path: string, segments: readonly string[]): 
   const version = hasVersion ? decodeVersion(segments[5]) : null;
   if (version instanceof InferError) return version;
   return { kind, ref: { name, version } };
+}
+
+/** /v2/models/{m}/labels: an inference id is of one version already. */
+function routeLabels(method: string, segment: string | undefined): Route | InferError {
+  const wrongMethod = checkMethod("POST", method);
+  if (wrongMethod !== null) return wrongMethod;
+  const model = decodeModel(segment);
+  return model instanceof InferError ? model : { kind: "labels", model };
 }
 
 const MODEL_VERBS: ReadonlyMap<

@@ -1,4 +1,5 @@
 import { pino } from "pino";
+import type { LabelRecord } from "../../../protocols/capture/capture-record.ts";
 import { DEFAULT_LIMITS } from "../../../protocols/core/limits.ts";
 import { InferError } from "../../../protocols/core/status.ts";
 import type { Gatekeeper } from "../../access/gatekeeper.ts";
@@ -35,6 +36,8 @@ export interface FakeContext extends ServingContext {
   readonly revoked: Set<string>;
   /** `load double by admin-key`, … */
   readonly steered: string[];
+  /** Labels that were told, in order. */
+  readonly labels: LabelRecord[];
   isReadyNow: boolean;
   isDrainingNow: boolean;
 }
@@ -47,6 +50,7 @@ export function createFakeContext(
   const models = createFakeModels();
   const logged: string[] = [];
   const steered: string[] = [];
+  const labels: LabelRecord[] = [];
   const revoked = new Set<string>();
   let running = 0;
   const pipeline = new Pipeline({
@@ -63,12 +67,14 @@ export function createFakeContext(
     bytes: new ByteBudget(new SharedArrayBuffer(8), maxInflightBytes),
     recorder: { record: () => undefined },
     limits: DEFAULT_LIMITS,
+    capture: null,
   });
   const context: FakeContext = {
     pipeline,
     models,
     logged,
     steered,
+    labels,
     revoked,
     isReadyNow: true,
     isDrainingNow: false,
@@ -80,12 +86,15 @@ export function createFakeContext(
       if (model === "unknown") throw new InferError("model-not-found", "no such model");
       steered.push(`${action} ${model} by ${principal.id}`);
     },
+    async storeLabels(records) {
+      labels.push(...records);
+    },
   };
   return context;
 }
 
 const openGatekeeper: Gatekeeper = {
-  authenticate: () => ({ id: "anonymous", role: "admin", models: ["*"] }),
+  authenticate: () => ({ id: "anonymous", name: null, role: "admin", models: ["*"] }),
   authorise: () => undefined,
 };
 
@@ -94,7 +103,7 @@ const keyGatekeeper = (revoked: ReadonlySet<string>): Gatekeeper => ({
     const isLost = credential === null || revoked.has(credential);
     const key = isLost ? undefined : KEYS[credential];
     if (key === undefined) throw new InferError("unauthenticated", "a known key is needed");
-    return { id: credential ?? "", ...key };
+    return { id: credential ?? "", name: null, ...key };
   },
   authorise(principal: Principal, action: Action, model: string | null) {
     const needed = action === "probe" ? 0 : ROLES.indexOf(action);

@@ -11,6 +11,8 @@ export interface RouteEntry {
 
 const BODY = '{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[1]}]}';
 
+const LABELS = '{"labels":[{"inference_id":"a.1","label":1}]}';
+
 function entry(
   method: "GET" | "POST",
   path: string,
@@ -34,6 +36,7 @@ export const ROUTES: readonly RouteEntry[] = [
     entry("GET", `/v2/models/echo${version}/stream`, "read", "echo"),
     entry("POST", `/v2/models/echo${version}/infer`, "infer", "echo", BODY),
   ]),
+  entry("POST", "/v2/models/echo/labels", "infer", "echo", LABELS),
   entry("POST", "/v2/repository/models/echo/load", "admin", "echo", "{}"),
   entry("POST", "/v2/repository/models/echo/unload", "admin", "echo", "{}"),
 ];

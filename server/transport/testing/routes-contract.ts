@@ -84,6 +84,44 @@ export function routesContract(rig: Rig): void {
         }
       }));
 
+    test("every prediction has a name: in the body, in a header, and the caller's own", () =>
+      serve(rig, {}, async ({ port }) => {
+        const path = "/v2/models/double/infer";
+        const minted = await ask(port, path, { body: inferBody([1]) });
+        const id = minted.json.parameters.inference_id;
+        assert.match(id, /^[A-Za-z0-9_-]{16}\.[0-9a-z]+$/);
+        assert.equal(minted.headers["sluice-inference-id"], id);
+        const parameters = { inference_id: "event:1" };
+        const own = await ask(port, path, { body: inferBody([1], { parameters }) });
+        assert.equal(own.headers["sluice-inference-id"], "event:1");
+        const bad = { parameters: { inference_id: "a b" } };
+        const refused = await ask(port, path, { body: inferBody([1], bad) });
+        assert.equal(refused.json.code, "invalid-argument");
+      }));
+
+    test("labels are handed on whole, or refused whole", () =>
+      serve(rig, {}, async ({ port, context }) => {
+        const path = "/v2/models/double/labels";
+        const body =
+          '{"labels":[{"inference_id":"a","label":1},{"inference_id":"b","row":2,"label":"x"}]}';
+        const reply = await ask(port, path, { body });
+        assert.deepEqual([reply.status, reply.json], [200, { accepted: 2 }]);
+        const told = context.labels.map(({ atMs: _, ...label }) => label);
+        assert.deepEqual(told, [
+          { kind: "label", model: "double", inferenceId: "a", row: 0, label: 1 },
+          { kind: "label", model: "double", inferenceId: "b", row: 2, label: "x" },
+        ]);
+        const half = '{"labels":[{"inference_id":"a","label":1},{"inference_id":"b"}]}';
+        assert.equal((await ask(port, path, { body: half })).status, 400);
+        const unknown = await ask(port, "/v2/models/nobody/labels", { body });
+        assert.equal(unknown.json.code, "model-not-found");
+        const versioned = await ask(port, "/v2/models/double/versions/1/labels", { body });
+        assert.equal(versioned.json.code, "route-not-found");
+        context.isDrainingNow = true;
+        assert.equal((await ask(port, path, { body })).json.code, "draining");
+        assert.equal(context.labels.length, 2);
+      }));
+
     test("binary tensors both ways, with Inference-Header-Content-Length", () =>
       serve(rig, {}, async ({ port }) => {
         const values = new Float32Array([1, 2, 3]);

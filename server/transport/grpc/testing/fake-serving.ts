@@ -47,10 +47,10 @@ export const ADMIN_KEY = "key-admin";
 export const ECHO_KEY = "key-echo";
 
 const PRINCIPALS: ReadonlyMap<string, Principal> = new Map([
-  [READ_KEY, { id: "reader", role: "read", models: ["*"] }],
-  [INFER_KEY, { id: "inferrer", role: "infer", models: ["*"] }],
-  [ADMIN_KEY, { id: "admin", role: "admin", models: ["*"] }],
-  [ECHO_KEY, { id: "echoer", role: "infer", models: ["echo-*"] }],
+  [READ_KEY, { id: "reader", name: null, role: "read", models: ["*"] }],
+  [INFER_KEY, { id: "inferrer", name: null, role: "infer", models: ["*"] }],
+  [ADMIN_KEY, { id: "admin", name: null, role: "admin", models: ["*"] }],
+  [ECHO_KEY, { id: "echoer", name: null, role: "infer", models: ["echo-*"] }],
 ]);
 
 const ROW: Signature = {
@@ -118,6 +118,7 @@ export function createFakeServing(options: { maxInflightBytes?: number } = {}): 
         bytes,
         recorder: { record: (_slot, _protocol, outcome) => void outcomes.push(outcome) },
         limits: DEFAULT_LIMITS,
+        capture: null,
       }),
       gatekeeper: createFakeGatekeeper(asked),
       log: createLogger("info", "test", { write: (line) => void logLines.push(line) }),
@@ -126,6 +127,7 @@ export function createFakeServing(options: { maxInflightBytes?: number } = {}): 
       steer: async (action, model, principal) => {
         steered.push(`${action} ${model} by ${principal.id}`);
       },
+      storeLabels: async () => undefined,
     },
   };
   return fake;

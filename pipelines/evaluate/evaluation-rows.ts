@@ -1,0 +1,98 @@
+import { dirname } from "node:path";
+import {
+  columnTypes,
+  featureSchema,
+  isFeatureType,
+  isNumberType,
+} from "../compile/read-features.ts";
+import type { ColumnSchema, NumberColumn, Table } from "../datasets/column.ts";
+import { fromParquet, openDataEngine, quoteName } from "../datasets/duckdb.ts";
+import { readTable } from "../datasets/read-table.ts";
+import { JobError } from "../jobs/job-error.ts";
+import type { ModelConfig } from "../project/project.ts";
+import type { Feature } from "../train/train-spec.ts";
+
+/** The rows that both models are asked about. */
+export interface EvaluationRows {
+  /** Features, of either model, and slices. */
+  readonly table: Table;
+  /** 0 or 1, or the value; a row of `table` each. */
+  readonly truth: Float64Array;
+  /** Rows without a known truth, left out. */
+  readonly unlabelled: number;
+}
+
+export interface RowsRequest {
+  /** Absolute; Parquet. */
+  readonly path: string;
+  readonly config: Pick<ModelConfig, "target" | "task">;
+  readonly features: readonly Feature[];
+  /** Features that another model takes; those that the file has not, or of another type, are left out. */
+  readonly otherFeatures: readonly Feature[];
+  readonly slices: readonly string[];
+}
+
+/** @throws JobError for a column that is not there, no rows, or a binary target that is not 0 and 1 */
+export async function readEvaluationRows(request: RowsRequest): Promise<EvaluationRows> {
+  const { path, config, features, otherFeatures, slices } = request;
+  const engine = await openDataEngine({ folders: [dirname(path)] });
+  try {
+    const file = fromParquet([path]);
+    const types = await columnTypes(engine, file);
+    const others = otherFeatures.filter((feature) => isReadable(feature, types));
+    const schema = unique([
+      ...featureSchema(features, types),
+      ...featureSchema(others, types),
+      ...slices.map((name) => sliceSchema(name, types)),
+    ]);
+    const target = targetOf(config.target, types);
+    const known = `${file} WHERE ${quoteName(config.target)} IS NOT NULL`;
+    const table = await readTable(engine, known, schema);
+    const truths = await readTable(engine, known, [target]);
+    const truth = (truths.columns.get(target.name) as NumberColumn).values;
+    assertTruth(truth, config);
+    const [all] = await engine.rows(`SELECT count(*)::DOUBLE AS rows FROM ${file}`);
+    const unlabelled = Number(all?.["rows"]) - table.rows;
+    return { table, truth, unlabelled };
+  } finally {
+    engine.close();
+  }
+}
+
+function isReadable({ name, kind }: Feature, types: ReadonlyMap<string, string>): boolean {
+  const type = types.get(name);
+  return type !== undefined && isFeatureType(kind, type);
+}
+
+function unique(schema: readonly ColumnSchema[]): ColumnSchema[] {
+  return [
+    ...new Map(schema.toReversed().map((column) => [column.name, column])).values(),
+  ].reverse();
+}
+
+function sliceSchema(name: string, types: ReadonlyMap<string, string>): ColumnSchema {
+  const type = types.get(name);
+  if (type === undefined) throw new JobError(`expected a slice column '${name}', got none`);
+  return { name, type: isNumberType(type) && type !== "BOOLEAN" ? "number" : "text" };
+}
+
+function targetOf(name: string, types: ReadonlyMap<string, string>): ColumnSchema {
+  const type = types.get(name);
+  if (type === undefined) throw new JobError(`expected the target '${name}', got no such column`);
+  if (!isNumberType(type))
+    throw new JobError(`expected numbers in the target '${name}', got ${type}`);
+  return { name, type: "number" };
+}
+
+function assertTruth(truth: Float64Array, { target, task }: RowsRequest["config"]): void {
+  if (truth.length === 0) throw new JobError(`expected rows with a known '${target}', got none`);
+  const isLegal = task === "binary" ? isZeroOrOne : Number.isFinite;
+  const bad = truth.reduce((count, value) => count + (isLegal(value) ? 0 : 1), 0);
+  if (bad === 0) return;
+  const asked = task === "binary" ? "0 or 1" : "finite numbers";
+  throw new JobError(`expected ${asked} in the target '${target}', got ${bad} rows with another`);
+}
+
+function isZeroOrOne(value: number): boolean {
+  return value === 0 || value === 1;
+}

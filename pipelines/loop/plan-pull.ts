@@ -1,0 +1,80 @@
+import { Cron } from "croner";
+import type { Feed } from "../project/project.ts";
+import { subjectOf } from "../store/subject.ts";
+import type { FeedTable } from "../store/tables.ts";
+import type { PlannedRun, Withheld } from "./planned-run.ts";
+import { runKey } from "./run-key.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** Batches waiting for their check beyond which a feed is not read further. */
+const MAX_WAITING = 20;
+
+/** Which feeds are due. `forced`: pulled whatever the clock says. */
+export function planPulls(snapshot: Snapshot, forced: string | null): (PlannedRun | Withheld)[] {
+  const { project, feeds, active } = snapshot;
+  const planned: (PlannedRun | Withheld)[] = [];
+  for (const [name, feed] of Object.entries(project.project.feeds)) {
+    const subject = subjectOf.feed(name);
+    if (active.some((run) => run.kind === "pull" && run.subject === subject)) continue;
+    const state = feeds.get(name) ?? null;
+    const held = explainHeld(snapshot, feed, state);
+    if (held !== null) {
+      planned.push({ subject, reason: held });
+      continue;
+    }
+    const reason = forced === name ? "asked for" : explainDue(feed, state, snapshot.nowMs);
+    if (reason !== null) planned.push(pullOf(snapshot, name, feed, state, reason));
+  }
+  return planned;
+}
+
+function explainHeld(snapshot: Snapshot, feed: Feed, state: FeedTable | null): string | null {
+  if (
+    state !== null &&
+    state.held !== null &&
+    state.held_config_sha256 === snapshot.project.sha256
+  ) {
+    return `held until the project file changes: ${state.held}`;
+  }
+  const waiting = snapshot.datasets.get(feed.dataset)?.pulled.length ?? 0;
+  return waiting < MAX_WAITING ? null : `${waiting} batches wait for their check`;
+}
+
+/** null: not yet. */
+export function explainDue(feed: Feed, state: FeedTable | null, nowMs: number): string | null {
+  const last = state?.last_pull_ms ?? null;
+  if (state?.has_more === 1) return "more rows are waiting";
+  if (feed.cron !== undefined) {
+    if (last === null) return `first pull of cron '${feed.cron}'`;
+    const next = new Cron(feed.cron, { timezone: "UTC" }).nextRun(new Date(last));
+    return next !== null && next.getTime() <= nowMs ? `cron '${feed.cron}'` : null;
+  }
+  if (feed.everySecs === undefined) return null;
+  if (last === null) return `first pull, then every ${feed.everySecs} s`;
+  return nowMs - last >= feed.everySecs * 1000 ? `every ${feed.everySecs} s` : null;
+}
+
+function pullOf(
+  { project, config }: Snapshot,
+  name: string,
+  feed: Feed,
+  state: FeedTable | null,
+  reason: string,
+): PlannedRun {
+  const spec = {
+    feedName: name,
+    feed,
+    dataset: project.project.datasets[feed.dataset] ?? {},
+    projectFolder: project.folder,
+    hashKey: project.project.hashKey ?? null,
+    state: { cursor: state?.cursor ?? null, seenFile: state?.seen_path ?? null },
+  };
+  return {
+    kind: "pull",
+    subject: subjectOf.feed(name),
+    key: runKey("pull", config.home, spec, state?.last_pull_ms ?? null),
+    reason,
+    spec,
+    inputs: [subjectOf.source(name)],
+  };
+}

@@ -1,0 +1,216 @@
+import { join } from "node:path";
+import { createApi } from "../api/api.ts";
+import type { Gatekeeper } from "../api/gatekeeper.ts";
+import { createLogger, type Logger } from "../observe/log.ts";
+import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import { startMetricsListener } from "../observe/metrics-listener.ts";
+import { type BatchRows, createBatchRows } from "../outlets/batch-rows.ts";
+import { loadProject } from "../project/load-project.ts";
+import type { LoadedProject } from "../project/loaded-project.ts";
+import { readAzureSecrets } from "../publish/azure-secrets.ts";
+import { createStore } from "../publish/create-store.ts";
+import { appendEvent } from "../store/event-log.ts";
+import { openStore, type Store, storePath } from "../store/store.ts";
+import { readRunFacts } from "../tracking/read-run-facts.ts";
+import { ClaimError } from "./claim.ts";
+import { Coordinator, type CoordinatorListener } from "./coordinator.ts";
+import { describeEnd } from "./describe-end.ts";
+import { OutletPump } from "./outlet-pump.ts";
+import type { PipelinesConfig } from "./pipelines-config.ts";
+import { ProjectWatch } from "./watch-project.ts";
+
+/** What `sluice pipelines` touches of its process. */
+export interface PipelinesOptions {
+  readonly io: { readonly stdout: { write(text: string): unknown } };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly gatekeeper: Gatekeeper;
+  /** The first lets the outlets end their posts; jobs are stopped and done again next time. */
+  readonly stopSignals: { readonly first: AbortSignal };
+  readonly pause: (point: string) => Promise<void>;
+}
+
+const TICK_MS = 500;
+const TICK_AGAIN_MS = 5_000;
+
+/**
+ * `sluice pipelines`: reconciles until a stop signal, serves the project API and metrics. Returns
+ * the exit code.
+ * @throws ProjectError, ClaimError, and Error when a port cannot be bound
+ */
+export async function runPipelines(
+  config: PipelinesConfig,
+  options: PipelinesOptions,
+): Promise<number> {
+  const log = createLogger(config.logLevel, "pipelines");
+  const project = loadProject(config.projectFile);
+  const store = await openStore(storePath(config.home));
+  const rows = createBatchRows([join(config.home, "data")]);
+  try {
+    await runWith({ config, options, log, project, store, rows, metrics: createMetrics(store) });
+    return 0;
+  } finally {
+    await rows.close();
+    await store.destroy();
+  }
+}
+
+interface Parts {
+  readonly config: PipelinesConfig;
+  readonly options: PipelinesOptions;
+  readonly log: Logger;
+  readonly project: LoadedProject;
+  readonly store: Store;
+  readonly rows: BatchRows;
+  readonly metrics: Metrics;
+}
+
+async function runWith(parts: Parts): Promise<void> {
+  const { options, log, store, rows, metrics } = parts;
+  const coordinator = await createCoordinator(parts);
+  await coordinator.open();
+  const pump = new OutletPump({
+    store,
+    rows,
+    env: options.env,
+    project: () => coordinator.project,
+    metrics,
+    log,
+  });
+  const triggers = {
+    async pull(feed: string): Promise<void> {
+      coordinator.forced.feed = feed;
+      coordinator.wake();
+    },
+  };
+  let listeners: { close(): Promise<void> } | null = null;
+  try {
+    listeners = await listen(parts, coordinator, triggers);
+    await noteProject(store, coordinator.project);
+    const pumping = pump.run(options.stopSignals.first);
+    await reconcile(parts, coordinator);
+    await pumping;
+  } finally {
+    await listeners?.close();
+    await coordinator.close();
+  }
+}
+
+async function createCoordinator({
+  config,
+  options,
+  log,
+  project,
+  store,
+  metrics,
+}: Parts): Promise<Coordinator> {
+  const listener: CoordinatorListener = {
+    started: (run) =>
+      log.debug({ run: run.id, kind: run.kind, subject: run.subject }, "run started"),
+    ended(run, outcome, seconds) {
+      metrics.runEnded(run.kind, outcome.status, seconds);
+      const fields = {
+        run: run.id,
+        kind: run.kind,
+        subject: run.subject,
+        status: outcome.status,
+        seconds,
+      };
+      const level = outcome.status === "finished" ? "info" : "warn";
+      log[level](fields, describeEnd(run, outcome, seconds));
+    },
+    withheld: ({ subject, reason }) => log.info({ subject }, `withheld: ${reason}`),
+    warn: (message) => log.warn(message),
+  };
+  return new Coordinator({
+    store,
+    project,
+    config,
+    facts: await readRunFacts(project),
+    repository: createStore(config.modelRepository, await readAzureSecrets(options.env)),
+    env: options.env,
+    listener,
+    clock: Date.now,
+    pause: options.pause,
+  });
+}
+
+async function listen(
+  { config, options, log, store, rows, metrics }: Parts,
+  coordinator: Coordinator,
+  triggers: { pull(feed: string): Promise<void> },
+): Promise<{ close(): Promise<void> }> {
+  const api = await createApi({
+    store,
+    project: () => coordinator.project.project,
+    rows,
+    triggers,
+    clock: Date.now,
+    config,
+    gatekeeper: options.gatekeeper,
+    metrics,
+    log,
+  });
+  const { host, pipelinesMetricsPort } = config;
+  try {
+    const scraped = await startMetricsListener(metrics.registry, host, pipelinesMetricsPort);
+    options.io.stdout.write(
+      `listening  api=http://${host}:${api.port} metrics=http://${host}:${scraped.port}/metrics\n`,
+    );
+    return {
+      async close() {
+        await api.close();
+        await scraped.close();
+      },
+    };
+  } catch (error) {
+    await api.close();
+    throw error;
+  }
+}
+
+async function reconcile(
+  { config, options, log, store }: Parts,
+  coordinator: Coordinator,
+): Promise<void> {
+  const { first } = options.stopSignals;
+  const watch = new ProjectWatch(config.projectFile, (message) => log.error(message));
+  first.addEventListener("abort", () => coordinator.wake());
+  while (!first.aborted) {
+    const changed = watch.look(coordinator.project);
+    if (changed !== null) {
+      log.info({ sha256: changed.sha256 }, "the project file changed");
+      coordinator.useProject(changed, await readRunFacts(changed));
+      await noteProject(store, changed);
+    }
+    const restMs = await tickOrWarn(coordinator, log);
+    if (!first.aborted) await coordinator.rest(restMs);
+  }
+}
+
+/** A round that a full disk or a busy store ended is made again; a lost claim ends the process. */
+async function tickOrWarn(coordinator: Coordinator, log: Logger): Promise<number> {
+  try {
+    await coordinator.tick();
+    return TICK_MS;
+  } catch (error) {
+    if (error instanceof ClaimError) throw error;
+    log.error({ err: error }, "a round of the reconciler failed");
+    return TICK_AGAIN_MS;
+  }
+}
+
+/** The project under which everything from here on was decided. */
+async function noteProject(store: Store, project: LoadedProject): Promise<void> {
+  await store.transaction().execute((tx) =>
+    appendEvent(
+      tx,
+      {
+        type: "project.changed",
+        subject: `project:${project.project.project}`,
+        runId: null,
+        details: { sha256: project.sha256 },
+      },
+      Date.now(),
+    ),
+  );
+}

@@ -1,0 +1,148 @@
+import { randomBytes } from "node:crypto";
+import { appendEvent } from "../store/event-log.ts";
+import type { Store, StoreTransaction } from "../store/store.ts";
+import type { RunTable } from "../store/tables.ts";
+import { addEdges } from "./commit/commit.ts";
+import type { PlannedRun } from "./planned-run.ts";
+import type { RunFacts } from "./run-facts.ts";
+
+const FIRST_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 3_600_000;
+
+/** Puts what is due into the queue, each key once. Returns how many were new. */
+export async function enqueue(
+  store: Store,
+  runs: readonly PlannedRun[],
+  facts: RunFacts,
+  nowMs: number,
+): Promise<number> {
+  let added = 0;
+  for (const run of runs) {
+    const isNew = await store.transaction().execute((tx) => enqueueOne(tx, run, facts, nowMs));
+    if (isNew) added += 1;
+  }
+  return added;
+}
+
+async function enqueueOne(
+  tx: StoreTransaction,
+  run: PlannedRun,
+  facts: RunFacts,
+  nowMs: number,
+): Promise<boolean> {
+  const same = await tx
+    .selectFrom("runs")
+    .select(["status", "ended_at_ms"])
+    .where("key", "=", run.key)
+    .execute();
+  if (same.some((each) => each.status !== "failed")) return false;
+  if (nowMs < retryAtMs(same)) return false;
+  const id = newRunId(run.kind, nowMs);
+  await tx
+    .insertInto("runs")
+    .values(rowOf(id, run, facts, nowMs))
+    .execute();
+  await addEdges(tx, id, "in", run.inputs);
+  if (run.kind === "train") {
+    await appendEvent(
+      tx,
+      { type: "train.triggered", subject: run.subject, runId: id, details: { reason: run.reason } },
+      nowMs,
+    );
+  }
+  return true;
+}
+
+/** What failed before waits longer every time. */
+function retryAtMs(failed: readonly { readonly ended_at_ms: number | null }[]): number {
+  if (failed.length === 0) return 0;
+  const last = Math.max(...failed.map((each) => each.ended_at_ms ?? 0));
+  return last + Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(20, failed.length));
+}
+
+/** Sorts by time within a kind. */
+function newRunId(kind: string, nowMs: number): string {
+  return `${kind}-${nowMs.toString(36)}-${randomBytes(3).toString("hex")}`;
+}
+
+function rowOf(id: string, run: PlannedRun, facts: RunFacts, nowMs: number): RunTable {
+  return {
+    id,
+    kind: run.kind,
+    subject: run.subject,
+    key: run.key,
+    status: "queued",
+    reason: run.reason,
+    spec_json: JSON.stringify(run.spec),
+    result_json: null,
+    error: null,
+    attempts: 0,
+    folder: null,
+    not_before_ms: 0,
+    created_at_ms: nowMs,
+    started_at_ms: null,
+    ended_at_ms: null,
+    claimed_by: null,
+    git_commit: facts.gitCommit,
+    git_dirty: facts.gitDirty === null ? null : Number(facts.gitDirty),
+    lockfile_sha256: facts.lockfileSha256,
+    config_sha256: facts.configSha256,
+    params_json: "{}",
+  };
+}
+
+/** Runs that may start now, in the order of the queue. */
+export async function dueRuns(store: Store, limit: number, nowMs: number): Promise<RunTable[]> {
+  return await store
+    .selectFrom("runs")
+    .selectAll()
+    .where("status", "=", "queued")
+    .where("not_before_ms", "<=", nowMs)
+    .orderBy("created_at_ms")
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+}
+
+/**
+ * Marks the next attempt before its process starts. Returns whether the run was there to be started:
+ * a coordinator that lost its claim without knowing finds it taken.
+ */
+export async function markStarted(
+  store: Store,
+  run: RunTable,
+  folder: string,
+  holder: string,
+  nowMs: number,
+): Promise<boolean> {
+  const { numUpdatedRows } = await store
+    .updateTable("runs")
+    .set({
+      status: "running",
+      attempts: run.attempts + 1,
+      folder,
+      claimed_by: holder,
+      started_at_ms: run.started_at_ms ?? nowMs,
+    })
+    .where("id", "=", run.id)
+    .where("status", "=", "queued")
+    .where("attempts", "=", run.attempts)
+    .executeTakeFirst();
+  return Number(numUpdatedRows) === 1;
+}
+
+/** Back into the queue, for another attempt; nothing when this attempt is not the running one. */
+export async function requeue(
+  store: Store,
+  run: RunTable,
+  error: string,
+  notBeforeMs: number,
+): Promise<void> {
+  await store
+    .updateTable("runs")
+    .set({ status: "queued", error, not_before_ms: notBeforeMs, claimed_by: null })
+    .where("id", "=", run.id)
+    .where("status", "=", "running")
+    .where("attempts", "=", run.attempts)
+    .execute();
+}

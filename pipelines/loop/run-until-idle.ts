@@ -1,0 +1,75 @@
+import type { LoadedProject } from "../project/loaded-project.ts";
+import { readAzureSecrets } from "../publish/azure-secrets.ts";
+import { createStore } from "../publish/create-store.ts";
+import type { Store } from "../store/store.ts";
+import type { RunTable } from "../store/tables.ts";
+import { Coordinator, type CoordinatorListener } from "./coordinator.ts";
+import { describeEnd } from "./describe-end.ts";
+import type { PipelinesConfig } from "./pipelines-config.ts";
+import type { RunFacts } from "./run-facts.ts";
+
+export interface RunUntilIdleOptions {
+  readonly store: Store;
+  readonly project: LoadedProject;
+  readonly config: PipelinesConfig;
+  readonly facts: RunFacts;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** A model to train, or a feed to pull, whatever the rules and the clock say; null for neither. */
+  readonly force: string | null;
+  /** One line a run and a withheld training. */
+  readonly onLine: (line: string) => void;
+  readonly signal: AbortSignal;
+  readonly pause: (point: string) => Promise<void>;
+}
+
+const REST_MS = 1_000;
+
+/**
+ * Works through the plan until nothing is due. Returns how many runs failed. What waits for its next
+ * try is left for another time.
+ * @throws ClaimError when `sluice pipelines` is at it
+ */
+export async function runUntilIdle(options: RunUntilIdleOptions): Promise<number> {
+  const { store, project, config, facts, env, pause, signal } = options;
+  const repository = createStore(config.modelRepository, await readAzureSecrets(env));
+  let failed = 0;
+  const listener: CoordinatorListener = {
+    started: () => undefined,
+    ended(run: RunTable, outcome, seconds) {
+      if (outcome.status === "failed") failed += 1;
+      options.onLine(describeEnd(run, outcome, seconds));
+    },
+    withheld: ({ subject, reason }) => options.onLine(`withheld ${subject}: ${reason}`),
+    warn: (message) => options.onLine(`warning: ${message}`),
+  };
+  const clock = (): number => Date.now();
+  const parts = { store, project, config, facts, repository, env, listener, clock, pause };
+  const coordinator = new Coordinator(parts);
+  force(coordinator, project, options.force, clock());
+  await coordinator.open();
+  try {
+    for (;;) {
+      const { isIdle } = await coordinator.tick();
+      if (isIdle || signal.aborted) return failed;
+      await coordinator.rest(REST_MS);
+    }
+  } finally {
+    await coordinator.close();
+  }
+}
+
+function force(
+  coordinator: Coordinator,
+  { project }: LoadedProject,
+  subject: string | null,
+  nowMs: number,
+): void {
+  if (subject === null) return;
+  if (subject in project.models) {
+    coordinator.forced.model = { model: subject, nonce: nowMs.toString(36) };
+  } else if (subject in project.feeds) coordinator.forced.feed = subject;
+  else {
+    const known = [...Object.keys(project.models), ...Object.keys(project.feeds)].join(", ");
+    throw new Error(`expected a model or a feed of the project (${known}), got '${subject}'`);
+  }
+}

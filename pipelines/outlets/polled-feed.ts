@@ -1,0 +1,98 @@
+import type { Store } from "../store/store.ts";
+import type { BatchRows } from "./batch-rows.ts";
+import { decodeCursor, encodeCursor, FeedCursorError } from "./feed-cursor.ts";
+import { isKnown, nextSlice, type Position, type Slice, START } from "./landing-order.ts";
+import { readOutletState } from "./outlet-state.ts";
+
+export interface FeedParts {
+  readonly store: Store;
+  readonly rows: BatchRows;
+  readonly outlet: string;
+  readonly dataset: string;
+}
+
+export interface FeedPage {
+  /** Each a row as JSON, without line end. */
+  readonly lines: readonly string[];
+  /** Where to go on; valid for ever, at the end too. */
+  readonly nextCursor: string;
+  readonly hasMore: boolean;
+}
+
+export interface FeedLimits {
+  readonly rows: number;
+  /** A page ends with the row that passes this. */
+  readonly bytes: number;
+}
+
+/** Rows that are read at once: what a page is over its bytes by is bounded by it. */
+const READ_ROWS = 1000;
+
+/**
+ * The rows of a dataset's landed batches after a cursor, in the order of landing; each is given once
+ * to a reader who goes on from `nextCursor`.
+ * @param cursor null: from the first row
+ * @throws FeedCursorError
+ */
+export async function readFeed(
+  parts: FeedParts,
+  cursor: string | null,
+  limits: FeedLimits,
+): Promise<FeedPage> {
+  let position = await startOf(parts, cursor);
+  const lines: string[] = [];
+  let bytes = 0;
+  let slice = await sliceAfter(parts, position);
+  while (slice !== null && lines.length < limits.rows && bytes < limits.bytes) {
+    const { batch, place, firstRow } = slice;
+    const count = Math.min(READ_ROWS, limits.rows - lines.length, batch.rows - firstRow);
+    const rows = await parts.rows.read(batch, firstRow, count);
+    if (rows.length < count) {
+      throw new Error(`batch ${batch.id} has fewer rows than the ${batch.rows} it landed with`);
+    }
+    let row = firstRow;
+    for (const each of rows) {
+      if (bytes >= limits.bytes) break;
+      const line = JSON.stringify(each);
+      lines.push(line);
+      bytes += Buffer.byteLength(line) + 1;
+      row += 1;
+    }
+    position = { ...place, row };
+    slice = await sliceAfter(parts, position);
+  }
+  return {
+    lines,
+    nextCursor: encodeCursor(parts.outlet, parts.dataset, position),
+    hasMore: slice !== null,
+  };
+}
+
+/** Are there rows after this cursor? @throws FeedCursorError */
+export async function hasRowsAfter(parts: FeedParts, cursor: string | null): Promise<boolean> {
+  return (await sliceAfter(parts, await startOf(parts, cursor))) !== null;
+}
+
+async function startOf(parts: FeedParts, cursor: string | null): Promise<Position> {
+  if (cursor === null) return START;
+  const { store, outlet, dataset } = parts;
+  const position = decodeCursor(outlet, dataset, cursor);
+  const known = await store.transaction().execute(async (tx) => {
+    const { latecomers } = await readOutletState(tx, outlet, dataset);
+    return isKnown(tx, dataset, latecomers, position);
+  });
+  if (known) return position;
+  throw new FeedCursorError(
+    "the cursor points at rows that are not here: it was given out by another store; start without one",
+  );
+}
+
+function sliceAfter(
+  { store, outlet, dataset }: FeedParts,
+  position: Position,
+): Promise<Slice | null> {
+  return store.transaction().execute(async (tx) => {
+    const { latecomers } = await readOutletState(tx, outlet, dataset);
+    return nextSlice(tx, dataset, latecomers, position);
+  });
+}

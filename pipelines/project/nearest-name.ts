@@ -1,0 +1,30 @@
+/** " (did you mean 'x'?)" for the end of a message when a known name is close, or nothing. */
+export function didYouMean(name: string, known: Iterable<string>): string {
+  let nearest: string | null = null;
+  let best = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance >= best) continue;
+    best = distance;
+    nearest = candidate;
+  }
+  return nearest === null ? "" : ` (did you mean '${nearest}'?)`;
+}
+
+/** Levenshtein: single-character insertions, deletions and replacements between two texts. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column += 1) {
+      const replace = at(previous, column - 1) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      current.push(Math.min(replace, at(previous, column) + 1, at(current, column - 1) + 1));
+    }
+    previous = current;
+  }
+  return at(previous, b.length);
+}
+
+function at(row: readonly number[], column: number): number {
+  return row[column] ?? Number.POSITIVE_INFINITY;
+}
