@@ -27,7 +27,7 @@ export interface AccessRoom {
 
 /** @throws KeyFileError or AuditLogError when either file cannot be used */
 export async function openAccessRoom(
-  config: Config,
+  config: Pick<Config, "home" | "host" | "keysFile">,
   log: Logger,
   onAuditLost: () => void,
 ): Promise<AccessRoom> {
@@ -56,7 +56,10 @@ export async function openAccessRoom(
 
 type KeyMode = Extract<AccessMode, { kind: "keys" }> & { readonly path: string };
 
-function accessMode({ keysFile, host }: Config): KeyMode | Exclude<AccessMode, { kind: "keys" }> {
+function accessMode({
+  keysFile,
+  host,
+}: Pick<Config, "keysFile" | "host">): KeyMode | Exclude<AccessMode, { kind: "keys" }> {
   if (keysFile === null) return openMode(host);
   return { kind: "keys", records: readKeyFile(keysFile), path: keysFile };
 }

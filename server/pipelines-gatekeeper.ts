@@ -3,7 +3,7 @@ import { createKeyGatekeeper, createOpenGatekeeper } from "./access/key-gatekeep
 import type { Principal } from "./access/principal.ts";
 import { readCredential } from "./access/read-credential.ts";
 import { type AccessRoom, openAccessRoom } from "./access-room.ts";
-import type { Config, PipelinesConfig } from "./config/config.ts";
+import type { PipelinesConfig } from "./config/config.ts";
 import { createLogger } from "./observe/log.ts";
 
 /** Who may use the project API: the shape that pipelines/api asks for. Neither call throws. */
@@ -24,8 +24,7 @@ export interface PipelinesAccess {
 /** @throws KeyFileError or AuditLogError when either file cannot be used */
 export async function openPipelinesAccess(config: PipelinesConfig): Promise<PipelinesAccess> {
   const log = createLogger(config.logLevel, "pipelines");
-  // The room reads home, host and keysFile, which both kinds of configuration have.
-  const room = await openAccessRoom(config as Config, log, () => undefined);
+  const room = await openAccessRoom(config, log, () => undefined);
   const gatekeeper = adapt(openGatekeeper(room), room.mode.kind === "open");
   return { gatekeeper, close: () => room.close() };
 }

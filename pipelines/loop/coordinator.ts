@@ -1,11 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { JobFile, JobKind } from "../jobs/job.ts";
+import { jobEnv } from "../jobs/job-env.ts";
 import type { JobMetric } from "../jobs/keep-output.ts";
 import { type JobEnd, readEnd, type StartedJob, startJob } from "../jobs/start-job.ts";
 import type { LoadedProject } from "../project/loaded-project.ts";
 import type { RepositoryStore } from "../publish/repository-store.ts";
 import { appendEvent } from "../store/event-log.ts";
 import type { Store } from "../store/store.ts";
+import { subjectOf } from "../store/subject.ts";
 import type { RunTable } from "../store/tables.ts";
 import { type Claim, takeClaim } from "./claim.ts";
 import { refreshContracts } from "./contract-version.ts";
@@ -15,7 +17,7 @@ import { homePaths } from "./home.ts";
 import { IncomingWatch } from "./incoming.ts";
 import type { PipelinesConfig } from "./pipelines-config.ts";
 import { plan } from "./plan.ts";
-import type { Withheld } from "./planned-run.ts";
+import type { PlannedRun, Withheld } from "./planned-run.ts";
 import { readSnapshot } from "./read-snapshot.ts";
 import { RepositoryView } from "./repository-view.ts";
 import type { RunFacts } from "./run-facts.ts";
@@ -132,7 +134,8 @@ export class Coordinator {
     const { runs, withheld } = plan(snapshot, this.forced.feed);
     await this.#tellWithheld(withheld);
     const added = await enqueue(store, runs, this.#facts, clock());
-    this.forced.feed = null;
+    // One that is running may have looked too early: the next one answers.
+    if (isPulled(runs, this.forced.feed)) this.forced.feed = null;
     if (runs.some((run) => run.kind === "train")) this.forced.model = null;
     await this.#startDue();
     return { isIdle: added === 0 && this.#running.size === 0 };
@@ -226,7 +229,12 @@ export class Coordinator {
     const timeoutMs = config.jobTimeoutSecs * 1000;
     let started: StartedJob<JobKind>;
     try {
-      started = startJob({ folder, job, env, timeoutMs });
+      started = startJob({
+        folder,
+        job,
+        env: jobEnv(env, config.home, config.redisUrl),
+        timeoutMs,
+      });
     } catch (error) {
       const message = `its job could not be started: ${describe(error)}`;
       return await this.#end(running, { outcome: "failed", message, isTransient: true }, []);
@@ -279,4 +287,8 @@ export class Coordinator {
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function isPulled(runs: readonly PlannedRun[], feed: string | null): boolean {
+  return feed !== null && runs.some((run) => run.subject === subjectOf.feed(feed));
 }

@@ -135,7 +135,7 @@ function publishOf(
     modelPath: existing(files.modelPath, candidate),
     goldenPath: files.goldenPath,
     repository: config.modelRepository,
-    redisUrl: config.redisUrl,
+    wakesServers: config.redisUrl !== null,
     isBreaking: false,
     lineage: {
       runId: candidate.id,

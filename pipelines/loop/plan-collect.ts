@@ -13,7 +13,7 @@ export function planCollect(snapshot: Snapshot): PlannedRun[] {
   const { config, active, captureFiles, streamId, nowMs } = snapshot;
   if (active.some((run) => run.kind === "collect")) return [];
   if (config.captureStream !== null && config.redisUrl !== null) {
-    const stream = { redisUrl: config.redisUrl, name: config.captureStream, afterId: streamId };
+    const stream = { name: config.captureStream, afterId: streamId };
     const tick = Math.floor(nowMs / STREAM_POLL_MS);
     return [
       {

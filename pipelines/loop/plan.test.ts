@@ -74,15 +74,16 @@ describe("planning pulls", () => {
   });
 });
 
+const CONTRACT = {
+  dataset: "orders",
+  version: 2,
+  inferred_json: "{}",
+  effective_json: JSON.stringify({ version: 2, columns: {}, minRows: null }),
+  overrides_sha256: "",
+  created_at_ms: 0,
+};
+
 describe("planning checks", () => {
-  const contract = {
-    dataset: "orders",
-    version: 2,
-    inferred_json: "{}",
-    effective_json: JSON.stringify({ version: 2, columns: {}, minRows: null }),
-    overrides_sha256: "",
-    created_at_ms: 0,
-  };
   const checked = (state: Parameters<typeof makeDataset>[0]) => {
     const { runs } = plan(
       makeSnapshot({ datasets: new Map([["orders", makeDataset(state)]]) }),
@@ -100,8 +101,8 @@ describe("planning checks", () => {
       makeBatch("q", { status: "quarantined", checked_contract: version }),
     ];
     const pulled = [makeBatch("a")];
-    assert.deepEqual(checked({ pulled, contract, quarantined: quarantined(1) }), ["q"]);
-    assert.deepEqual(checked({ pulled, contract, quarantined: quarantined(2) }), ["a"]);
+    assert.deepEqual(checked({ pulled, contract: CONTRACT, quarantined: quarantined(1) }), ["q"]);
+    assert.deepEqual(checked({ pulled, contract: CONTRACT, quarantined: quarantined(2) }), ["a"]);
   });
 });
 
@@ -157,7 +158,7 @@ describe("planning trainings", () => {
   });
 
   it("waits while a new contract may release batches", () => {
-    const dataset = { ...withRows(500, 2), contract: { version: 2 } as ContractTable };
+    const dataset = { ...withRows(500, 2), contract: CONTRACT };
     const quarantined = (version: number) => [
       makeBatch("q", { status: "quarantined", checked_contract: version }),
     ];

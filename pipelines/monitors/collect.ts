@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import type { PredictionRecord } from "../../protocols/capture/capture-record.ts";
 import { type DataEngine, openDataEngine } from "../datasets/duckdb.ts";
 import type { JobContext, JobWork } from "../jobs/job.ts";
+import { readJobRedisUrl } from "../jobs/job-env.ts";
 import { JobError } from "../jobs/job-error.ts";
 import { CollectLabels } from "./collect-labels.ts";
 import { readLines } from "./collect-lines.ts";
@@ -28,7 +29,7 @@ export const collect: JobWork<"collect"> = async (spec, context) => {
   try {
     const collector = await Collector.create(engine);
     const takenFiles = await takeFiles(spec, collector, context.signal);
-    const lastId = await takeStream(spec, collector, context.signal);
+    const lastId = await takeStream(spec, collector, context);
     const predictions = await collector.writePredictions(context);
     const labelRows = await collector.labels.write(join(context.folder, LABELS_FILE));
     context.metric("records", collector.lines - collector.unreadable);
@@ -83,11 +84,15 @@ function isMissingFile(error: unknown): boolean {
 async function takeStream(
   { stream, maxRecords }: CollectSpec,
   collector: Collector,
-  signal: AbortSignal,
+  { env, signal }: JobContext,
 ): Promise<string | null> {
   if (stream === null) return null;
+  const redisUrl = readJobRedisUrl(env);
+  if (redisUrl === null) {
+    throw new JobError(`the stream '${stream.name}' needs a Redis URL, and there is none`);
+  }
   let lastId = stream.afterId;
-  for await (const { id, record } of readStream(stream, maxRecords)) {
+  for await (const { id, record } of readStream({ ...stream, redisUrl }, maxRecords)) {
     signal.throwIfAborted();
     await collector.take(record);
     lastId = id;

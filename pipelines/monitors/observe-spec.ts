@@ -5,9 +5,8 @@ import type { Feature } from "../train/train-spec.ts";
 export interface CollectSpec {
   /** Absolute paths of closed capture files, oldest first; for "redis" null. */
   readonly captureFiles: readonly string[] | null;
-  /** Where from, if from a stream: entries after `afterId`. */
+  /** Where from, if from a stream of the environment's Redis (jobs/job-env.ts): entries after `afterId`. */
   readonly stream: {
-    readonly redisUrl: string;
     readonly name: string;
     readonly afterId: string;
   } | null;

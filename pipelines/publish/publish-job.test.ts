@@ -7,6 +7,7 @@ import { manifestPath } from "../../protocols/repository/layout.ts";
 import { identityModel, scaleModel } from "../../server/testing/tiny-models.ts";
 import { createJobFixture, type JobFixture, put } from "../compile/testing/job-fixture.ts";
 import type { JobContext } from "../jobs/job.ts";
+import { jobEnv } from "../jobs/job-env.ts";
 import { JobError } from "../jobs/job-error.ts";
 import { DirectoryStore } from "./directory-store.ts";
 import { publishJob } from "./publish-job.ts";
@@ -26,7 +27,7 @@ describe("the publish job", () => {
     modelPath: put(job.folder, "given.onnx", scaleModel(2)),
     goldenPath: null,
     repository: repository(),
-    redisUrl: null,
+    wakesServers: false,
     isBreaking: false,
     lineage: { runId, dataset: "d/3" },
     ...changes,
@@ -109,8 +110,9 @@ describe("the publish job", () => {
   });
 
   it("publishes all the same when Redis cannot be told", async () => {
-    const spec = specOf("r1", { redisUrl: "redis://127.0.0.1:1" });
-    assert.equal((await publishJob(spec, job.context)).version, 1);
+    const env = jobEnv(job.context.env, job.folder, "redis://127.0.0.1:1");
+    const spec = specOf("r1", { wakesServers: true });
+    assert.equal((await publishJob(spec, { ...job.context, env })).version, 1);
     assert.deepEqual(job.lines, ["Redis could not be told; servers will poll"]);
   });
 

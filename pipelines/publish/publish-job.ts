@@ -4,6 +4,7 @@ import { ModelFormatError } from "../../protocols/onnx/model-format-error.ts";
 import { DocumentError } from "../../protocols/repository/documents.ts";
 import { LocationError } from "../../protocols/repository/location.ts";
 import type { JobContext, JobWork } from "../jobs/job.ts";
+import { readJobRedisUrl } from "../jobs/job-env.ts";
 import { JobError } from "../jobs/job-error.ts";
 import { readAzureSecrets } from "./azure-secrets.ts";
 import { createStore } from "./create-store.ts";
@@ -58,8 +59,9 @@ async function publishOnce(
 }
 
 /** A hint only: servers find the version by polling in any case. */
-async function wake({ redisUrl, repository }: PublishSpec, context: JobContext): Promise<void> {
-  if (redisUrl === null) return;
+async function wake({ wakesServers, repository }: PublishSpec, context: JobContext): Promise<void> {
+  const redisUrl = readJobRedisUrl(context.env);
+  if (!wakesServers || redisUrl === null) return;
   const why = await wakeServers(redisUrl, repository);
   if (why !== null) context.log("Redis could not be told; servers will poll", { why });
 }

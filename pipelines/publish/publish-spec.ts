@@ -4,7 +4,8 @@ export interface PublishSpec {
   readonly modelPath: string;
   readonly goldenPath: string | null;
   readonly repository: string;
-  readonly redisUrl: string | null;
+  /** Servers are told through the Redis of the environment (jobs/job-env.ts). */
+  readonly wakesServers: boolean;
   readonly isBreaking: boolean;
   /** `runId` in it names the version: published already under it, it is not published again. */
   readonly lineage: Readonly<Record<string, string>>;
