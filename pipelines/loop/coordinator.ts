@@ -13,6 +13,7 @@ import { type Claim, takeClaim } from "./claim.ts";
 import { refreshContracts } from "./contract-version.ts";
 import { endRun, type RunOutcome } from "./end-run.ts";
 import { expireCaptures } from "./expire-captures.ts";
+import { expireRuns } from "./expire-runs.ts";
 import { homePaths } from "./home.ts";
 import { IncomingWatch } from "./incoming.ts";
 import type { PipelinesConfig } from "./pipelines-config.ts";
@@ -183,6 +184,7 @@ export class Coordinator {
     if (nowMs - this.#retentionAtMs < RETENTION_EVERY_MS) return;
     this.#retentionAtMs = nowMs;
     await expireCaptures(store, this.#project.project, nowMs);
+    await expireRuns(store, config.home, nowMs);
   }
 
   async #tellWithheld(withheld: readonly Withheld[]): Promise<void> {

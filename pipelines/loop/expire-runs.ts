@@ -1,0 +1,159 @@
+import { readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Store } from "../store/store.ts";
+import { subjectOf } from "../store/subject.ts";
+import type { CandidateFiles } from "./candidate-files.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const BATCH = 500;
+
+/** What is left of a candidate whose files are gone. */
+const NO_FILES = JSON.stringify({
+  features: null,
+  artifact: null,
+  samplePath: null,
+  evaluationPath: null,
+  referencePath: null,
+  modelPath: null,
+  goldenPath: null,
+} satisfies CandidateFiles);
+
+/** Kinds whose folders hold nothing any more that is not in the store or has a lasting name. */
+const TAKEN_WHOLE = ["pull", "check", "vet", "publish", "score", "collect"];
+/** Kinds that make or judge a candidate: their folders hold its files. */
+const OF_CANDIDATES = ["train", "compile", "evaluate"];
+
+/** How long what is kept for people to look at. */
+const KEEP = {
+  folderMs: DAY_MS,
+  failedFolderMs: 7 * DAY_MS,
+  refusedFolderMs: 30 * DAY_MS,
+  reportMs: 30 * DAY_MS,
+  emptyRunMs: HOUR_MS,
+} as const;
+
+/**
+ * Keeps the home from growing without bound: deletes the folders of jobs whose results were taken up,
+ * those of failed runs and refused candidates after a longer time, and the rows of looks that found
+ * nothing. Files of published candidates stay: drift is measured against them. Runs with something to
+ * tell, events and lineage stay for good.
+ */
+export async function expireRuns(store: Store, home: string, nowMs: number): Promise<void> {
+  for (const id of await idleFolders(store, nowMs)) {
+    rmSync(join(home, "runs", id), { recursive: true, force: true });
+    await store.updateTable("runs").set({ folder: null }).where("id", "=", id).execute();
+  }
+  await dropEmptyRuns(store, home, nowMs);
+  await dropOldSeen(store, home, nowMs);
+}
+
+async function idleFolders(store: Store, nowMs: number): Promise<string[]> {
+  const done = store.selectFrom("runs").select("id").where("folder", "is not", null).limit(BATCH);
+  const taken = await done
+    .where("status", "=", "finished")
+    .where("kind", "in", TAKEN_WHOLE)
+    .where("ended_at_ms", "<", nowMs - KEEP.folderMs)
+    .execute();
+  const reports = await done
+    .where("status", "=", "finished")
+    .where("kind", "=", "observe")
+    .where("ended_at_ms", "<", nowMs - KEEP.reportMs)
+    .execute();
+  const failed = await done
+    .where("status", "=", "failed")
+    .where("ended_at_ms", "<", nowMs - KEEP.failedFolderMs)
+    .execute();
+  return [...taken, ...reports, ...failed, ...(await refusedFolders(store, nowMs))].map(
+    ({ id }) => id,
+  );
+}
+
+async function refusedFolders(store: Store, nowMs: number): Promise<{ id: string }[]> {
+  const refused = await store
+    .selectFrom("candidates")
+    .select("id")
+    .where("stage", "=", "refused")
+    .where("updated_at_ms", "<", nowMs - KEEP.refusedFolderMs)
+    .where("files_json", "<>", NO_FILES)
+    .limit(BATCH)
+    .execute();
+  if (refused.length === 0) return [];
+  const runs = await store
+    .selectFrom("runs")
+    .innerJoin("edges", "edges.run_id", "runs.id")
+    .select("runs.id")
+    .where(
+      "edges.subject",
+      "in",
+      refused.map(({ id }) => subjectOf.candidate(id)),
+    )
+    .where("runs.kind", "in", OF_CANDIDATES)
+    .where("runs.folder", "is not", null)
+    .execute();
+  await store
+    .updateTable("candidates")
+    .set({ files_json: NO_FILES })
+    .where(
+      "id",
+      "in",
+      refused.map(({ id }) => id),
+    )
+    .execute();
+  return runs;
+}
+
+/** A pull or a collect that brought nothing leaves no trace but the feed's state. */
+async function dropEmptyRuns(store: Store, home: string, nowMs: number): Promise<void> {
+  const empty = await store
+    .selectFrom("runs")
+    .select("id")
+    .where("status", "=", "finished")
+    .where("kind", "in", ["pull", "collect"])
+    .where("ended_at_ms", "<", nowMs - KEEP.emptyRunMs)
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom("events").select("seq").whereRef("events.run_id", "=", "runs.id"))),
+    )
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("edges")
+            .select("edges.subject")
+            .whereRef("edges.run_id", "=", "runs.id")
+            .where("edges.direction", "=", "out"),
+        ),
+      ),
+    )
+    .limit(BATCH)
+    .execute();
+  if (empty.length === 0) return;
+  const ids = empty.map(({ id }) => id);
+  for (const id of ids) rmSync(join(home, "runs", id), { recursive: true, force: true });
+  await store.transaction().execute(async (tx) => {
+    await tx.deleteFrom("edges").where("run_id", "in", ids).execute();
+    await tx.deleteFrom("run_metrics").where("run_id", "in", ids).execute();
+    await tx.deleteFrom("runs").where("id", "in", ids).execute();
+  });
+}
+
+/** A feed's position refers to the last of these; those before are history. */
+async function dropOldSeen(store: Store, home: string, nowMs: number): Promise<void> {
+  const feeds = await store.selectFrom("feeds").select(["name", "seen_path"]).execute();
+  for (const { name, seen_path: current } of feeds) {
+    const folder = join(home, "data", ".feeds", name);
+    for (const file of listFiles(folder)) {
+      const path = join(folder, file);
+      if (path === current || statSync(path).mtimeMs > nowMs - KEEP.emptyRunMs) continue;
+      rmSync(path, { force: true });
+    }
+  }
+}
+
+function listFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // This feed keeps nothing.
+    return [];
+  }
+}
