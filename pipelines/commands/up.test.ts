@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { captureIo } from "./testing/capture-io.ts";
 import { runUp, type UpChild } from "./up.ts";
 
@@ -14,12 +17,39 @@ const POLITE = `
   console.log("ready");
 `;
 
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 function signals() {
   const [first, second] = [new AbortController(), new AbortController()];
   return { first, stopSignals: { first: first.signal, second: second.signal } };
 }
 
 describe("sluice up", () => {
+  it("leaves no child behind when it is killed", async () => {
+    const up = new URL("./up.js", import.meta.url).href;
+    const child = `process.once("disconnect", () => process.exit(0)); process.channel.unref();
+      setInterval(() => null, 1000); console.log(process.pid);`;
+    const starter = `import { runUp } from ${JSON.stringify(up)};
+      const never = new AbortController().signal;
+      const children = [{ name: "c", command: [process.execPath, "-e", ${JSON.stringify(child)}] }];
+      const options = { children, stopSignals: { first: never, second: never }, sharesTerminal: false, restartDelayMs: 1 };
+      await runUp(options, { stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: "." });`;
+    const supervisor = spawn(process.execPath, ["--input-type=module", "-e", starter]);
+    const [line] = (await once(supervisor.stdout.setEncoding("utf8"), "data")) as [string];
+    const pid = Number(line.split("|")[1]);
+    supervisor.kill("SIGKILL");
+    for (let waited = 0; isAlive(pid); waited += 20) {
+      assert.ok(waited < 10_000, "the child lives on");
+      await delay(20);
+    }
+  });
+
   it("runs both, names their lines, hands the signal on and waits", async () => {
     const { first, stopSignals } = signals();
     const { io, out, whenSaid } = captureIo();

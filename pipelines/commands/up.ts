@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CommandIo } from "./command-io.ts";
 
@@ -112,15 +113,14 @@ class KeptChild {
   #runOnce(): Promise<End> {
     const [program, ...args] = this.#child.command;
     const child = spawn(program, args, {
-      stdio: ["ignore", "pipe", "pipe"],
+      // The channel says nothing; its end tells the child that its starter is gone (stop-signals.ts).
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: this.#io.env as NodeJS.ProcessEnv,
     });
     this.#process = child;
     const { stdout, stderr } = this.#io;
-    createInterface({ input: child.stdout }).on("line", (line) =>
-      stdout.write(`${this.#prefix}${line}\n`),
-    );
-    createInterface({ input: child.stderr }).on("line", (line) => stderr.write(`${line}\n`));
+    onLines(child.stdout, (line) => stdout.write(`${this.#prefix}${line}\n`));
+    onLines(child.stderr, (line) => stderr.write(`${line}\n`));
     return new Promise((resolve) => {
       child.on("error", (error: NodeJS.ErrnoException) => {
         resolve({ code: null, how: `cannot be started (${error.code ?? error.message})` });
@@ -135,6 +135,10 @@ class KeptChild {
   #say(text: string): void {
     this.#io.stderr.write(`sluice up: ${this.#child.name} ${text}\n`);
   }
+}
+
+function onLines(stream: Readable | null, take: (line: string) => void): void {
+  if (stream !== null) createInterface({ input: stream }).on("line", take);
 }
 
 interface End {

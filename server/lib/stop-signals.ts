@@ -6,7 +6,10 @@ export interface StopSignals {
   readonly second: AbortSignal;
 }
 
-/** Takes both signals over for the rest of the process's life; call it before anything slow. */
+/**
+ * Takes both signals over for the rest of the process's life; call it before anything slow. A process
+ * started with an IPC channel (by `sluice up`) also stops when its starter is gone, however it died.
+ */
 export function catchStopSignals(): StopSignals {
   const first = new AbortController();
   const second = new AbortController();
@@ -15,6 +18,11 @@ export function catchStopSignals(): StopSignals {
       if (first.signal.aborted) second.abort(name);
       else first.abort(name);
     });
+  }
+  if (process.connected) {
+    process.once("disconnect", () => first.abort("its starter ended"));
+    // The listener would keep a process that is done.
+    process.channel?.unref();
   }
   return { first: first.signal, second: second.signal };
 }
