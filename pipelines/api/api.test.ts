@@ -206,7 +206,7 @@ describe("the project API", () => {
     const first = await read(0);
     assert.deepEqual(
       [first.events[0]?.seq, first.events[0]?.type, first.next],
-      [1, "batch.landed", 1],
+      [1, "dataset.versioned", 1],
     );
     assert.deepEqual(await read(9999), { events: [], next: 9999 });
   });
@@ -233,12 +233,10 @@ describe("the project API", () => {
 
   it("asks for a key where there are keys, and for the role that the route needs", async () => {
     const keyed = await createApi(options({ gatekeeper: KEYS }));
-    const ask = async (path: string, key: string | null, method = "GET") => {
-      const headers: Record<string, string> =
-        key === null ? {} : { authorization: `Bearer ${key}` };
-      const response = await fetch(`http://127.0.0.1:${keyed.port}${path}`, { method, headers });
-      return response.status;
-    };
+    const askWith = async (path: string, headers: Record<string, string>, method = "GET") =>
+      (await fetch(`http://127.0.0.1:${keyed.port}${path}`, { method, headers })).status;
+    const ask = (path: string, key: string | null, method = "GET") =>
+      askWith(path, key === null ? {} : { authorization: `Bearer ${key}` }, method);
     assert.deepEqual([await ask("/healthz", null), await ask("/readyz", null)], [200, 200]);
     for (const path of [
       "/v1/feeds",
@@ -259,6 +257,13 @@ describe("the project API", () => {
         await ask(path, "boss", "POST"),
       ];
       assert.deepEqual(statuses, [401, 403, 404], path);
+    }
+    const known = { "x-api-key": "reader" };
+    assert.equal(await askWith("/v1/runs", known), 200);
+    assert.equal(await askWith("/v1/runs", { "x-api-key": "wrong" }), 401);
+    assert.equal(await askWith("/v1/feeds-in/none/pull", known, "POST"), 403);
+    for (const authorization of ["Bearer wrong", "Basic cmVhZGVyOg=="]) {
+      assert.equal(await askWith("/v1/runs", { ...known, authorization }), 401, authorization);
     }
     await keyed.close();
   });

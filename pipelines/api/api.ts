@@ -115,15 +115,19 @@ function actionOf(request: FastifyRequest): Action | "probe" {
 }
 
 function admit(gatekeeper: Gatekeeper, request: FastifyRequest, action: Action): void {
-  const authorization = request.headers.authorization ?? null;
-  const principal = gatekeeper.authenticate({ authorization });
+  const principal = gatekeeper.authenticate({ authorization: authorizationOf(request) });
   if (principal === null) {
-    throw new ApiError(401, "no known key came; send 'Authorization: Bearer slc_…'", {
-      "www-authenticate": "Bearer",
-    });
+    const wanted = "'Authorization: Bearer slc_…' or 'X-API-Key: slc_…'";
+    throw new ApiError(401, `no known key came; send ${wanted}`, { "www-authenticate": "Bearer" });
   }
   if (gatekeeper.authorise(principal, action)) return;
   throw new ApiError(403, `'${principal.id}' may not do this; it needs role ${action}`);
+}
+
+/** As at the server: x-api-key counts where there is no authorization, of whatever scheme. */
+function authorizationOf({ headers }: FastifyRequest): string | null {
+  const key = headers["x-api-key"];
+  return headers.authorization ?? (key === undefined ? null : `Bearer ${key}`);
 }
 
 function addAnswers(app: FastifyInstance, { metrics, log }: ApiOptions): void {

@@ -14,7 +14,8 @@ export type Action = "read" | "admin";
  */
 export interface Gatekeeper {
   /**
-   * @param headers `authorization` as it came (`Bearer …`); null when none did
+   * @param headers `authorization` as it came, or `Bearer KEY` for an `x-api-key: KEY` that came
+   *   without one; null when neither did
    * @returns null: refused, which the client hears as 401. Takes the same time for an unknown key as
    *   for a wrong secret. Never throws.
    */

@@ -49,7 +49,7 @@ export class OutletPump {
       if (problem !== null) log.warn({ outlet }, problem);
     }
     for (const { outlet, rows: count, problem } of await syncViews(options)) {
-      metrics.outletDelivered(outlet, "delivered", count);
+      metrics.viewFilled(outlet, count);
       if (problem !== null) log.warn({ outlet }, problem);
     }
   }

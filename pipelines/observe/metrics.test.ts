@@ -41,6 +41,8 @@ describe("the metrics of pipelines", () => {
     metrics.runEnded("train", "failed", 400);
     metrics.outletDelivered("hook", "delivered", 2);
     metrics.outletDelivered("hook", "dead", 0);
+    metrics.viewFilled("view", 4500);
+    metrics.viewFilled("idle", 0);
     assert.deepEqual(await line("sluice_runs_total"), [
       'sluice_runs_total{kind="train",status="finished"} 1',
       'sluice_runs_total{kind="train",status="failed"} 1',
@@ -52,6 +54,9 @@ describe("the metrics of pipelines", () => {
     );
     assert.deepEqual(await line("sluice_outbox_deliveries_total"), [
       'sluice_outbox_deliveries_total{outlet="hook",result="delivered"} 2',
+    ]);
+    assert.deepEqual(await line("sluice_view_rows_total"), [
+      'sluice_view_rows_total{outlet="view"} 4500',
     ]);
   });
 
@@ -95,6 +100,7 @@ describe("the metrics of pipelines", () => {
         'sluice_monitor_alerts_total{model="churn",kind="degradation"} 1',
       ]);
       assert.deepEqual(await line("sluice_events_total"), [
+        'sluice_events_total{type="dataset.versioned"} 2',
         'sluice_events_total{type="batch.landed"} 2',
         'sluice_events_total{type="monitor.alert"} 3',
       ]);

@@ -8,8 +8,9 @@ export interface Metrics {
   readonly registry: Registry;
   /** @param status finished or failed, or again for a try that will be repeated */
   runEnded(kind: string, status: string, seconds: number): void;
-  /** Messages of a webhook, or rows of a view, by what became of them. */
+  /** Messages of a webhook, by what became of them. */
   outletDelivered(outlet: string, result: string, count: number): void;
+  viewFilled(outlet: string, rows: number): void;
   /** @param route its pattern, never the path */
   apiAnswered(route: string, status: number): void;
 }
@@ -62,6 +63,12 @@ function createTold(registry: Registry): Omit<Metrics, "registry"> {
     labelNames: ["outlet", "result"],
     registers,
   });
+  const viewRows = new Counter({
+    name: "sluice_view_rows_total",
+    help: "Rows that were put into views.",
+    labelNames: ["outlet"],
+    registers,
+  });
   const answers = new Counter({
     name: "sluice_api_requests_total",
     help: "Requests to the project API, by route and status.",
@@ -76,6 +83,9 @@ function createTold(registry: Registry): Omit<Metrics, "registry"> {
     },
     outletDelivered(outlet, result, count) {
       if (count > 0) deliveries.inc({ outlet: outlets.of(outlet), result }, count);
+    },
+    viewFilled(outlet, rows) {
+      if (rows > 0) viewRows.inc({ outlet: outlets.of(outlet) }, rows);
     },
     apiAnswered: (route, status) => answers.inc({ route, code: String(status) }),
   };

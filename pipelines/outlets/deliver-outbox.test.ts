@@ -5,7 +5,13 @@ import { sql } from "kysely";
 import type { Store } from "../store/store.ts";
 import { listDead, retryDead } from "./dead-letters.ts";
 import { type DeliverOptions, deliverDue } from "./deliver-outbox.ts";
-import { createEgressWorld, type EgressWorld, projectWith } from "./testing/egress-world.ts";
+import { readFeed } from "./polled-feed.ts";
+import {
+  createEgressWorld,
+  type EgressWorld,
+  NUMBERS,
+  projectWith,
+} from "./testing/egress-world.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "./testing/webhook-receiver.ts";
 import { verifyWebhook } from "./verify-webhook.ts";
 
@@ -84,15 +90,33 @@ describe("webhooks", () => {
     assert.deepEqual(await eventsOf(world.store, "outlet."), ["outlet.delivered"]);
   });
 
-  it("start a new outlet at the first batch, and give a late batch after the rest", async () => {
+  it("start a new outlet at the first batch, and give a released one when it lands", async () => {
     world.project = projectWith({});
-    await world.pull("held", "SELECT 100 AS n", [{ name: "n", type: "integer" }], "quarantined");
+    await world.pull("held", "SELECT 100 AS n", NUMBERS, "quarantined");
     for (let at = 0; at < 30; at += 1) await world.landNumbers(`b${at}`, at, 1);
     world.project = projectWith({ hook: hook() });
     await world.land("held");
     await deliver();
     await deliver();
     assert.deepEqual(numbers(), [...Array.from({ length: 30 }, (_, at) => at), 100]);
+  });
+
+  it("do not lose a released batch whose old number they are past", async () => {
+    await world.pull("held", "SELECT 100 AS n", NUMBERS, "quarantined");
+    await world.landNumbers("a", 0, 2);
+    await deliver();
+    assert.deepEqual(numbers(), [0, 1], "nothing of what is held");
+    await world.land("held");
+    await world.landNumbers("b", 2, 1);
+    await deliver();
+    assert.deepEqual(numbers(), [0, 1, 100, 2]);
+    const parts = { ...world, outlet: "hook", dataset: "scores" };
+    const rest = bodies().map(({ cursor }) => readFeed(parts, cursor, { rows: 9, bytes: 999 }));
+    assert.deepEqual(
+      (await Promise.all(rest)).map(({ lines }) => lines.length),
+      [2, 1, 0],
+      "each message's cursor says how much of the order is behind it",
+    );
   });
 
   it("try again later and later, in order, under one id, and give up after maxAttempts", async () => {

@@ -7,7 +7,6 @@ import type { OutboxTable } from "../store/tables.ts";
 import type { BatchRows } from "./batch-rows.ts";
 import { catchUpOutbox, type WebhookOutlet } from "./enqueue-landed.ts";
 import { encodeCursor } from "./feed-cursor.ts";
-import { comparePlaces, type Latecomer, placeOf } from "./landing-order.ts";
 import { firstLine, noteProblem } from "./note-problem.ts";
 import { readOutletState } from "./outlet-state.ts";
 import { backoffMs } from "./retry-delay.ts";
@@ -106,13 +105,12 @@ interface OutletWork extends DeliverOptions {
 async function deliverOutlet(work: OutletWork): Promise<void> {
   const { store, name, config, clock, signal } = work;
   await store.transaction().execute((tx) => catchUpOutbox(tx, name, config, clock()));
-  const { latecomers } = await readOutletState(store, name, config.dataset);
   for (let count = 0; count < MESSAGES_AT_ONCE; count += PAGE) {
-    const page = await firstPending(store, name, latecomers);
+    const page = await firstPending(store, name);
     for (const message of page) {
       if (signal.aborted || message.next_at_ms > clock()) return;
       if (clock() - work.nowMs > BEGIN_WITHIN_MS) return;
-      const goesOn = await deliverMessage(work, message, latecomers);
+      const goesOn = await deliverMessage(work, message);
       if (!goesOn) return;
     }
     if (page.length < PAGE) return;
@@ -120,40 +118,23 @@ async function deliverOutlet(work: OutletWork): Promise<void> {
 }
 
 /** In the order of landing, as every outlet. */
-async function firstPending(
-  store: Store,
-  outlet: string,
-  latecomers: readonly Latecomer[],
-): Promise<readonly OutboxTable[]> {
-  const pending = store
+function firstPending(store: Store, outlet: string): Promise<readonly OutboxTable[]> {
+  return store
     .selectFrom("outbox")
     .selectAll()
     .where("outlet", "=", outlet)
     .where("status", "=", "pending")
     .orderBy("batch_seq")
-    .orderBy("first_row");
-  const lateSeqs = latecomers.map(({ seq }) => seq);
-  const inOrder = await pending
-    .$if(lateSeqs.length > 0, (query) => query.where("batch_seq", "not in", lateSeqs))
+    .orderBy("first_row")
     .limit(PAGE)
     .execute();
-  if (lateSeqs.length === 0) return inOrder;
-  const late = await pending.where("batch_seq", "in", lateSeqs).execute();
-  const place = (message: OutboxTable) => placeOf(message.batch_seq, latecomers);
-  return [...inOrder, ...late]
-    .sort((a, b) => comparePlaces(place(a), place(b)) || a.first_row - b.first_row)
-    .slice(0, PAGE);
 }
 
 /** @returns may the next message go? */
-async function deliverMessage(
-  work: OutletWork,
-  message: OutboxTable,
-  latecomers: readonly Latecomer[],
-): Promise<boolean> {
+async function deliverMessage(work: OutletWork, message: OutboxTable): Promise<boolean> {
   const { config, clock, tally, signal } = work;
   const key = parseWebhookSecret(readSecretRef(config.secret, work.env, work.projectFolder));
-  const body = await bodyOf(work, message, latecomers);
+  const body = await bodyOf(work, message);
   const outcome = await postWebhook(
     { id: message.id, url: config.url, key, body, timeoutMs: config.timeoutSecs * 1000 },
     clock(),
@@ -171,7 +152,6 @@ async function deliverMessage(
 async function bodyOf(
   { store, rows, name, config }: OutletWork,
   message: OutboxTable,
-  latecomers: readonly Latecomer[],
 ): Promise<string> {
   const batch = await store
     .selectFrom("batches")
@@ -183,10 +163,7 @@ async function bodyOf(
   if (read.length < message.rows) {
     throw new Error(`batch ${message.batch_id} has fewer rows than it landed with`);
   }
-  const position = {
-    ...placeOf(message.batch_seq, latecomers),
-    row: message.first_row + message.rows,
-  };
+  const position = { seq: message.batch_seq, row: message.first_row + message.rows };
   const cursor = encodeCursor(name, config.dataset, position);
   return JSON.stringify({ outlet: name, batch: message.batch_id, cursor, rows: read });
 }

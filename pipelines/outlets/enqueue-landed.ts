@@ -1,14 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Outlet, Project } from "../project/project.ts";
-import type { StoreReader, StoreTransaction } from "../store/store.ts";
+import type { StoreTransaction } from "../store/store.ts";
 import type { OutboxTable } from "../store/tables.ts";
-import { addLatecomer, type LandedBatch, nextSlice, type Place } from "./landing-order.ts";
-import {
-  newOutletState,
-  type OutletState,
-  readOutletState,
-  writeOutletState,
-} from "./outlet-state.ts";
+import { type LandedBatch, nextSlice } from "./landing-order.ts";
+import { readOutletState, writeOutletState } from "./outlet-state.ts";
 
 export type WebhookOutlet = Extract<Outlet, { kind: "webhook" }>;
 
@@ -17,94 +12,38 @@ const BATCHES_AT_ONCE = 20;
 const INSERT_ROWS = 200;
 
 /**
- * Call it in the transaction that lands a batch, whether fresh or released from quarantine. Notes
- * the batch's place for every outlet of the dataset, and puts it into the outbox of webhooks. An
- * outlet that is new starts with the first batch of its dataset.
+ * Call it in the transaction that lands a batch, whether fresh or released from quarantine: puts it
+ * into the outbox of the webhooks of its dataset. One that is new starts with the first batch.
  */
 export async function enqueueLanded(
   tx: StoreTransaction,
   project: Project,
-  batch: Readonly<{ seq: number; id: string; dataset: string; rows: number }>,
+  batch: { readonly dataset: string },
   nowMs: number,
 ): Promise<void> {
-  const highest = await highestOther(tx, batch);
-  for (const [outlet, before] of await statesOf(tx, project, batch.dataset)) {
-    const latecomers = addLatecomer(before.latecomers, batch.seq, highest);
-    const config = project.outlets[outlet];
-    const state = latecomers === before.latecomers ? before : { ...before, latecomers };
-    const after =
-      config?.kind === "webhook" && config.dataset === batch.dataset
-        ? await enqueueNext(tx, outlet, config, state, nowMs)
-        : state;
-    if (after !== before) await writeOutletState(tx, outlet, after);
+  for (const [outlet, config] of Object.entries(project.outlets)) {
+    if (config.kind !== "webhook" || config.dataset !== batch.dataset) continue;
+    await catchUpOutbox(tx, outlet, config, nowMs);
   }
 }
 
-/** Puts landed batches into a webhook's outbox that are not there yet. @returns false: nothing was left to do */
+/** Puts landed batches into a webhook's outbox that are not there yet. */
 export async function catchUpOutbox(
   tx: StoreTransaction,
   outlet: string,
   config: WebhookOutlet,
   nowMs: number,
-): Promise<boolean> {
+): Promise<void> {
   const before = await readOutletState(tx, outlet, config.dataset);
-  const after = await enqueueNext(tx, outlet, config, before, nowMs);
-  if (after === before) return false;
-  await writeOutletState(tx, outlet, after);
-  return true;
-}
-
-/** Outlets of the project, and those that it named once: their readers' cursors live on. */
-async function statesOf(
-  tx: StoreTransaction,
-  project: Project,
-  dataset: string,
-): Promise<ReadonlyMap<string, OutletState>> {
-  const states = new Map<string, OutletState>();
-  for (const { name, state_json } of await tx.selectFrom("outlets").selectAll().execute()) {
-    const state = JSON.parse(state_json) as OutletState;
-    if (state.dataset === dataset) states.set(name, state);
-  }
-  for (const [name, outlet] of Object.entries(project.outlets)) {
-    if (outlet.dataset !== dataset || states.has(name)) continue;
-    states.set(name, newOutletState(dataset));
-  }
-  return states;
-}
-
-async function highestOther(
-  tx: StoreReader,
-  batch: { readonly id: string; readonly dataset: string },
-): Promise<number> {
-  const row = await tx
-    .selectFrom("batches")
-    .select((each) => each.fn.max("seq").as("seq"))
-    .where("dataset", "=", batch.dataset)
-    .where("status", "=", "landed")
-    .where("id", "<>", batch.id)
-    .executeTakeFirst();
-  return row?.seq ?? 0;
-}
-
-async function enqueueNext(
-  tx: StoreTransaction,
-  outlet: string,
-  config: WebhookOutlet,
-  before: OutletState,
-  nowMs: number,
-): Promise<OutletState> {
   let state = before;
   for (let count = 0; count < BATCHES_AT_ONCE; count += 1) {
-    const slice = await nextSlice(tx, state.dataset, state.latecomers, state.position);
+    const slice = await nextSlice(tx, config.dataset, state.position);
     if (slice === null) break;
-    await insertChunks(tx, outlet, slice.batch, config.batchRows, nowMs);
-    state = { ...state, position: endOf(slice.place, slice.batch) };
+    const { batch } = slice;
+    await insertChunks(tx, outlet, batch, config.batchRows, nowMs);
+    state = { ...state, position: { seq: batch.seq, row: batch.rows } };
   }
-  return state;
-}
-
-function endOf({ anchor, late }: Place, batch: LandedBatch) {
-  return { anchor, late, row: batch.rows };
+  if (state !== before) await writeOutletState(tx, outlet, state);
 }
 
 async function insertChunks(

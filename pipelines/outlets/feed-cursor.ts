@@ -9,25 +9,23 @@ export class FeedCursorError extends Error {
   }
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const NAME_AT = 1;
-const NAME_BYTES = 4;
-const ANCHOR_AT = NAME_AT + NAME_BYTES;
-const LATE_AT = ANCHOR_AT + 6;
-const ROW_AT = LATE_AT + 4;
+const NAME_BYTES = 5;
+const SEQ_AT = NAME_AT + NAME_BYTES;
+const ROW_AT = SEQ_AT + 6;
 const CURSOR_BYTES = ROW_AT + 6;
-const CURSOR_TEXT = /^[A-Za-z0-9_-]{28}$/;
+const CURSOR_TEXT = /^[A-Za-z0-9_-]{24}$/;
 
 /**
- * Opaque to clients: base64url of a version byte, four bytes that tell outlet and dataset, and the
+ * Opaque to clients: base64url of a version byte, five bytes that tell outlet and dataset, and the
  * position, big-endian. The bytes of a later position are higher.
  */
 export function encodeCursor(outlet: string, dataset: string, position: Position): string {
   const bytes = Buffer.alloc(CURSOR_BYTES);
   bytes.writeUInt8(VERSION, 0);
   nameBytes(outlet, dataset).copy(bytes, NAME_AT);
-  bytes.writeUIntBE(position.anchor, ANCHOR_AT, 6);
-  bytes.writeUInt32BE(position.late, LATE_AT);
+  bytes.writeUIntBE(position.seq, SEQ_AT, 6);
   bytes.writeUIntBE(position.row, ROW_AT, 6);
   return bytes.toString("base64url");
 }
@@ -36,7 +34,7 @@ export function encodeCursor(outlet: string, dataset: string, position: Position
 export function decodeCursor(outlet: string, dataset: string, cursor: string): Position {
   if (!CURSOR_TEXT.test(cursor)) {
     throw new FeedCursorError(
-      "the cursor must be one that this feed gave out (28 characters); leave it away to start from the first row",
+      "the cursor must be one that this feed gave out (24 characters); leave it away to start from the first row",
     );
   }
   const bytes = Buffer.from(cursor, "base64url");
@@ -44,14 +42,10 @@ export function decodeCursor(outlet: string, dataset: string, cursor: string): P
   if (version !== VERSION) {
     throw new FeedCursorError(`the cursor has version ${version}; this feed gives out ${VERSION}`);
   }
-  if (!bytes.subarray(NAME_AT, ANCHOR_AT).equals(nameBytes(outlet, dataset))) {
+  if (!bytes.subarray(NAME_AT, SEQ_AT).equals(nameBytes(outlet, dataset))) {
     throw new FeedCursorError(`the cursor is of another feed or dataset than '${outlet}'`);
   }
-  return {
-    anchor: bytes.readUIntBE(ANCHOR_AT, 6),
-    late: bytes.readUInt32BE(LATE_AT),
-    row: bytes.readUIntBE(ROW_AT, 6),
-  };
+  return { seq: bytes.readUIntBE(SEQ_AT, 6), row: bytes.readUIntBE(ROW_AT, 6) };
 }
 
 function nameBytes(outlet: string, dataset: string): Buffer {

@@ -1,11 +1,10 @@
 import type { Store, StoreReader, StoreTransaction } from "../store/store.ts";
-import { type Latecomer, type Position, START } from "./landing-order.ts";
+import { type Position, START } from "./landing-order.ts";
 
 /** `outlets.state_json`: what an outlet remembers. */
 export interface OutletState {
   /** The dataset that it was about; another one in the project starts it afresh. */
   readonly dataset: string;
-  readonly latecomers: readonly Latecomer[];
   /** Rows up to here are in the outbox (webhook) or in the view; a feed's readers keep their own. */
   readonly position: Position;
   /** Problems in a row, and when the next try is due (see note-problem.ts). */
@@ -33,7 +32,6 @@ export async function readOutletState(
 export function newOutletState(dataset: string): OutletState {
   return {
     dataset,
-    latecomers: [],
     position: START,
     failures: 0,
     nextAtMs: 0,
@@ -47,7 +45,7 @@ export async function writeOutletState(
   outlet: string,
   state: OutletState,
 ): Promise<void> {
-  const values = { batch_seq: state.position.anchor, state_json: JSON.stringify(state) };
+  const values = { batch_seq: state.position.seq, state_json: JSON.stringify(state) };
   await tx
     .insertInto("outlets")
     .values({ name: outlet, ...values })

@@ -1,8 +1,7 @@
 import type { Store } from "../store/store.ts";
 import type { BatchRows } from "./batch-rows.ts";
 import { decodeCursor, encodeCursor, FeedCursorError } from "./feed-cursor.ts";
-import { isKnown, nextSlice, type Position, type Slice, START } from "./landing-order.ts";
-import { readOutletState } from "./outlet-state.ts";
+import { isKnown, nextSlice, type Position, START } from "./landing-order.ts";
 
 export interface FeedParts {
   readonly store: Store;
@@ -39,12 +38,13 @@ export async function readFeed(
   cursor: string | null,
   limits: FeedLimits,
 ): Promise<FeedPage> {
+  const { store, dataset } = parts;
   let position = await startOf(parts, cursor);
   const lines: string[] = [];
   let bytes = 0;
-  let slice = await sliceAfter(parts, position);
+  let slice = await nextSlice(store, dataset, position);
   while (slice !== null && lines.length < limits.rows && bytes < limits.bytes) {
-    const { batch, place, firstRow } = slice;
+    const { batch, firstRow } = slice;
     const count = Math.min(READ_ROWS, limits.rows - lines.length, batch.rows - firstRow);
     const rows = await parts.rows.read(batch, firstRow, count);
     if (rows.length < count) {
@@ -58,41 +58,28 @@ export async function readFeed(
       bytes += Buffer.byteLength(line) + 1;
       row += 1;
     }
-    position = { ...place, row };
-    slice = await sliceAfter(parts, position);
+    position = { seq: batch.seq, row };
+    slice = await nextSlice(store, dataset, position);
   }
   return {
     lines,
-    nextCursor: encodeCursor(parts.outlet, parts.dataset, position),
+    nextCursor: encodeCursor(parts.outlet, dataset, position),
     hasMore: slice !== null,
   };
 }
 
 /** Are there rows after this cursor? @throws FeedCursorError */
 export async function hasRowsAfter(parts: FeedParts, cursor: string | null): Promise<boolean> {
-  return (await sliceAfter(parts, await startOf(parts, cursor))) !== null;
+  const position = await startOf(parts, cursor);
+  return (await nextSlice(parts.store, parts.dataset, position)) !== null;
 }
 
 async function startOf(parts: FeedParts, cursor: string | null): Promise<Position> {
   if (cursor === null) return START;
   const { store, outlet, dataset } = parts;
   const position = decodeCursor(outlet, dataset, cursor);
-  const known = await store.transaction().execute(async (tx) => {
-    const { latecomers } = await readOutletState(tx, outlet, dataset);
-    return isKnown(tx, dataset, latecomers, position);
-  });
-  if (known) return position;
+  if (await isKnown(store, dataset, position)) return position;
   throw new FeedCursorError(
     "the cursor points at rows that are not here: it was given out by another store; start without one",
   );
-}
-
-function sliceAfter(
-  { store, outlet, dataset }: FeedParts,
-  position: Position,
-): Promise<Slice | null> {
-  return store.transaction().execute(async (tx) => {
-    const { latecomers } = await readOutletState(tx, outlet, dataset);
-    return nextSlice(tx, dataset, latecomers, position);
-  });
 }

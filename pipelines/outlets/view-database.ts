@@ -79,12 +79,12 @@ export async function openPosition(client: pg.Client, target: ViewTarget): Promi
   }
   if ((await columnsOf(client, schema, POSITIONS_TABLE, "table")).length === 0) {
     await client.query(
-      `CREATE TABLE ${names.positions} (dataset text PRIMARY KEY, outlet text NOT NULL, anchor bigint NOT NULL,
-       late bigint NOT NULL, batch_row bigint NOT NULL, batch_id text, loaded bigint NOT NULL)`,
+      `CREATE TABLE ${names.positions} (dataset text PRIMARY KEY, outlet text NOT NULL, batch_seq bigint NOT NULL,
+       batch_row bigint NOT NULL, batch_id text, loaded bigint NOT NULL)`,
     );
   }
   await client.query(
-    `INSERT INTO ${names.positions} VALUES ($1, $2, 0, 0, 0, NULL, 0) ON CONFLICT DO NOTHING`,
+    `INSERT INTO ${names.positions} VALUES ($1, $2, 0, 0, NULL, 0) ON CONFLICT DO NOTHING`,
     [dataset, outlet],
   );
   const { rows } = await client.query<PositionRow>(
@@ -99,8 +99,7 @@ export async function openPosition(client: pg.Client, target: ViewTarget): Promi
     );
   }
   return {
-    anchor: Number(row.anchor),
-    late: Number(row.late),
+    seq: Number(row.batch_seq),
     row: Number(row.batch_row),
     batchId: row.batch_id,
     loaded: Number(row.loaded),
@@ -110,8 +109,7 @@ export async function openPosition(client: pg.Client, target: ViewTarget): Promi
 /** bigint comes as text. */
 interface PositionRow {
   readonly outlet: string;
-  readonly anchor: string;
-  readonly late: string;
+  readonly batch_seq: string;
   readonly batch_row: string;
   readonly batch_id: string | null;
   readonly loaded: string;
@@ -177,8 +175,8 @@ export async function appendRows(
   const values = columns.map(({ name }) => rows.map((row) => toPgValue(row[name])));
   await client.query(insertStatement(names, columns), [cursors, ...values]);
   await client.query(
-    `UPDATE ${names.positions} SET anchor = $2, late = $3, batch_row = $4, batch_id = $5, loaded = $6 WHERE dataset = $1`,
-    [dataset, next.anchor, next.late, next.row, next.batchId, next.loaded],
+    `UPDATE ${names.positions} SET batch_seq = $2, batch_row = $3, batch_id = $4, loaded = $5 WHERE dataset = $1`,
+    [dataset, next.seq, next.row, next.batchId, next.loaded],
   );
 }
 

@@ -4,7 +4,12 @@ import { sql } from "kysely";
 import { Client } from "pg";
 import { needs } from "../../server/testing/skip.ts";
 import { startPostgres, type TestPostgres } from "../feeds/testing/postgres.ts";
-import { createEgressWorld, type EgressWorld, projectWith } from "./testing/egress-world.ts";
+import {
+  createEgressWorld,
+  type EgressWorld,
+  NUMBERS,
+  projectWith,
+} from "./testing/egress-world.ts";
 import { type Synced, syncViews } from "./view.ts";
 
 const DAY_MS = 24 * 3600_000;
@@ -88,6 +93,24 @@ describe("views in PostgreSQL", needs("postgres"), () => {
       Array.from({ length: 4503 }, (_, n) => ({ sluice_cursor: String(n + 1), n: String(n) })),
     );
     assert.deepEqual(await events(), ["outlet.delivered", "outlet.delivered"]);
+  });
+
+  it("do not lose a released batch whose old number they are past", async () => {
+    await world.pull("held", "SELECT 100 AS n", NUMBERS, "quarantined");
+    await world.landNumbers("a", 0, 2);
+    assert.equal((await sync()).rows, 2);
+    await world.land("held");
+    await world.landNumbers("b", 2, 1);
+    assert.deepEqual(await sync(), { outlet: "v", rows: 2, batches: 2, problem: null });
+    assert.deepEqual(
+      (await select()).map(({ sluice_cursor, n }) => [sluice_cursor, n]),
+      [
+        ["1", "0"],
+        ["2", "1"],
+        ["3", "100"],
+        ["4", "2"],
+      ],
+    );
   });
 
   it("may be read by their role, and nothing else may be done by it", async () => {

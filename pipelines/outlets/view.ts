@@ -6,7 +6,7 @@ import { appendEvent } from "../store/event-log.ts";
 import type { Store } from "../store/store.ts";
 import { subjectOf } from "../store/subject.ts";
 import type { BatchRows } from "./batch-rows.ts";
-import { isKnown, nextSlice, type Position, type Slice } from "./landing-order.ts";
+import { isKnown, nextSlice } from "./landing-order.ts";
 import { firstLine, noteProblem } from "./note-problem.ts";
 import { changeOutletState, readOutletState } from "./outlet-state.ts";
 import {
@@ -90,8 +90,8 @@ async function load(
   const { schema, role, dataset } = config;
   const arranged = JSON.stringify([schema, role]);
   const state = await readOutletState(options.store, name, dataset);
-  const next = await sliceAfter(options.store, name, dataset, state.position);
-  if (next === null && (state.arranged === arranged || state.position.anchor === 0)) return;
+  const next = await nextSlice(options.store, dataset, state.position);
+  if (next === null && (state.arranged === arranged || state.position.seq === 0)) return;
   const names = viewNames(schema, dataset);
   const target: ViewTarget = { outlet: name, dataset, schema, role, names };
   const client = await connectView(readSecretRef(config.url, options.env, options.projectFolder));
@@ -121,17 +121,13 @@ async function takeUp({ options, target, client }: Loading): Promise<void> {
 }
 
 async function assertOurs(store: Store, target: ViewTarget, position: ViewPosition): Promise<void> {
-  const { latecomers } = await readOutletState(store, target.outlet, target.dataset);
-  const known = await isKnown(store, target.dataset, latecomers, position);
-  const batch =
-    position.batchId === null
-      ? undefined
-      : await store
-          .selectFrom("batches")
-          .select("id")
-          .where("id", "=", position.batchId)
-          .executeTakeFirst();
-  if (known && (position.batchId === null || batch !== undefined)) return;
+  const batch = await store
+    .selectFrom("batches")
+    .select("id")
+    .where("seq", "=", position.seq)
+    .executeTakeFirst();
+  const isSame = position.batchId === (batch?.id ?? null);
+  if (isSame && (await isKnown(store, target.dataset, position))) return;
   throw new Error(
     `the view of '${target.dataset}' in schema '${target.schema}' was filled from another store; drop the schema to have it made again, or give another schema`,
   );
@@ -163,14 +159,14 @@ async function newestSchema(store: Store, dataset: string): Promise<string> {
 async function loadChunk({ options, target, client, tally }: Loading): Promise<boolean> {
   const { store } = options;
   const before = await inTransaction(client, () => openPosition(client, target));
-  const slice = await sliceAfter(store, target.outlet, target.dataset, before);
+  const slice = await nextSlice(store, target.dataset, before);
   if (slice === null) return false;
-  const { batch, place, firstRow } = slice;
+  const { batch, firstRow } = slice;
   const rows = await options.rows.read(batch, firstRow, CHUNK_ROWS);
   if (rows.length === 0) throw new Error(`batch ${batch.id} has fewer rows than it landed with`);
   const columns = toPgColumns(JSON.parse(batch.schema_json) as readonly ColumnSchema[]);
   const next = {
-    ...place,
+    seq: batch.seq,
     row: firstRow + rows.length,
     batchId: batch.id,
     loaded: before.loaded + rows.length,
@@ -189,27 +185,14 @@ async function loadChunk({ options, target, client, tally }: Loading): Promise<b
   return true;
 }
 
-function sliceAfter(
-  store: Store,
-  outlet: string,
-  dataset: string,
-  position: Position,
-): Promise<Slice | null> {
-  return store.transaction().execute(async (tx) => {
-    const { latecomers } = await readOutletState(tx, outlet, dataset);
-    return nextSlice(tx, dataset, latecomers, position);
-  });
-}
-
 /** Takes PostgreSQL's position into our store; tells once of a batch that is whole. */
 async function mirror(
   { store, nowMs }: SyncOptions,
   { outlet, dataset }: ViewTarget,
-  { anchor, late, row, batchId }: ViewPosition,
+  { seq, row, batchId }: ViewPosition,
 ): Promise<void> {
   await changeOutletState(store, outlet, dataset, async (state, tx) => {
-    const { position } = state;
-    if (position.anchor === anchor && position.late === late && position.row === row) return state;
+    if (state.position.seq === seq && state.position.row === row) return state;
     const batch = await tx
       .selectFrom("batches")
       .select("rows")
@@ -219,6 +202,6 @@ async function mirror(
       const event = { type: "outlet.delivered", subject: subjectOf.outlet(outlet) } as const;
       await appendEvent(tx, { ...event, runId: null, details: { batch: batchId } }, nowMs);
     }
-    return { ...state, position: { anchor, late, row } };
+    return { ...state, position: { seq, row } };
   });
 }

@@ -4,13 +4,14 @@ import { dirname, join } from "node:path";
 import { Value } from "@sinclair/typebox/value";
 import type { ColumnSchema } from "../../datasets/column.ts";
 import { openDataEngine, quoteText } from "../../datasets/duckdb.ts";
+import { afterLanding } from "../../loop/commit/after-landing.ts";
+import { nextBatchSeq, raise } from "../../loop/commit/commit.ts";
+import { landBatch } from "../../loop/commit/land-batch.ts";
 import { type Outlet, OutletSchema, type Project, ProjectSchema } from "../../project/project.ts";
-import { appendEvent } from "../../store/event-log.ts";
 import { openStore, type Store, storePath } from "../../store/store.ts";
 import { subjectOf } from "../../store/subject.ts";
 import type { BatchStatus } from "../../store/tables.ts";
 import { type BatchRows, createBatchRows } from "../batch-rows.ts";
-import { enqueueLanded } from "../enqueue-landed.ts";
 
 /** A home with a store and real Parquet batches, for tests of what leaves it. */
 export interface EgressWorld {
@@ -18,14 +19,14 @@ export interface EgressWorld {
   readonly store: Store;
   readonly rows: BatchRows;
   project: Project;
-  /** Writes a batch. `select` is SQL; `schema` its columns. @returns its seq */
+  /** Writes a batch, with a seq for the time until it lands. `select` is SQL; `schema` its columns. */
   pull(
     id: string,
     select: string,
     schema: readonly ColumnSchema[],
     status?: BatchStatus,
-  ): Promise<number>;
-  /** Lands it as the coordinator does: in one transaction with what outlets note. */
+  ): Promise<void>;
+  /** Lands it by the loop's own commits, fresh or from quarantine. */
   land(id: string): Promise<void>;
   /** Both, of rows `{n: first} … {n: first + count - 1}` in the dataset `scores`. */
   landNumbers(id: string, first: number, count: number): Promise<void>;
@@ -67,40 +68,43 @@ export async function createEgressWorld(
       mkdirSync(dirname(path), { recursive: true });
       await engine.run(`COPY (${select}) TO ${quoteText(path)} (FORMAT parquet)`);
       const [counted] = await engine.rows(`SELECT count(*) AS n FROM ${quoteText(path)}`);
-      const { seq } = await store
-        .insertInto("batches")
-        .values({
-          id,
-          dataset: "scores",
-          origin: "score:m",
-          status,
-          path,
-          sha256: "",
-          bytes: 1,
-          rows: Number(counted?.["n"]),
-          schema_json: JSON.stringify(schema),
-          treatments_json: "{}",
-          profile_path: null,
-          problems_json: null,
-          checked_contract: null,
-          run_id: "r",
-          created_at_ms: 0,
-        })
-        .returning("seq")
-        .executeTakeFirstOrThrow();
-      return seq;
+      await store.transaction().execute(async (tx) => {
+        await tx
+          .insertInto("batches")
+          .values({
+            seq: await nextBatchSeq(tx),
+            id,
+            dataset: "scores",
+            origin: "score:m",
+            status,
+            path,
+            sha256: "",
+            bytes: 1,
+            rows: Number(counted?.["n"]),
+            schema_json: JSON.stringify(schema),
+            treatments_json: "{}",
+            profile_path: null,
+            problems_json: null,
+            checked_contract: null,
+            run_id: "r",
+            created_at_ms: 0,
+          })
+          .execute();
+      });
     },
     async land(id) {
       await store.transaction().execute(async (tx) => {
+        const loaded = { project: world.project, file: join(home, "sluice.yaml"), folder: home };
+        const context = { tx, project: { ...loaded, sha256: "" }, home, nowMs: 0 };
         const batch = await tx
-          .updateTable("batches")
-          .set({ status: "landed" })
+          .selectFrom("batches")
+          .selectAll()
           .where("id", "=", id)
-          .returning(["seq", "id", "dataset", "rows"])
           .executeTakeFirstOrThrow();
-        const event = { type: "batch.landed", subject: subjectOf.batch(id) } as const;
-        await appendEvent(tx, { ...event, runId: null, details: {} }, 0);
-        await enqueueLanded(tx, world.project, batch, 0);
+        const landed = await landBatch(context, batch, null, "r");
+        const type = batch.status === "quarantined" ? "batch.released" : "batch.landed";
+        await raise(context, { type, subject: subjectOf.batch(id), runId: "r", details: {} });
+        await afterLanding(context, landed);
       });
     },
     async landNumbers(id, first, count) {
