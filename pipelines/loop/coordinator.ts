@@ -17,6 +17,7 @@ import { expireRuns } from "./expire-runs.ts";
 import { homePaths } from "./home.ts";
 import { IncomingWatch } from "./incoming.ts";
 import type { PipelinesConfig } from "./pipelines-config.ts";
+import { mergeLabels } from "./merge-labels.ts";
 import { plan } from "./plan.ts";
 import type { PlannedRun, Withheld } from "./planned-run.ts";
 import { readSnapshot } from "./read-snapshot.ts";
@@ -181,6 +182,7 @@ export class Coordinator {
     this.#choresAtMs = nowMs;
     await this.#claim?.renew();
     await this.#incoming.look(nowMs);
+    await mergeLabels(store, config.home);
     if (nowMs - this.#retentionAtMs < RETENTION_EVERY_MS) return;
     this.#retentionAtMs = nowMs;
     await expireCaptures(store, this.#project.project, nowMs);

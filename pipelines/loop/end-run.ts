@@ -29,7 +29,8 @@ const MAX_LOST_ATTEMPTS = 3;
 const FIRST_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 300_000;
 /** There was no room, or somebody else held the store: nothing is wrong with the result. */
-const TRANSIENT_CODES = /^(ENOSPC|EDQUOT|EMFILE|ENFILE|SQLITE_FULL|SQLITE_BUSY|SQLITE_IOERR.*)$/;
+const TRANSIENT_CODES =
+  /^(ENOSPC|EDQUOT|EFBIG|EMFILE|ENFILE|SQLITE_FULL|SQLITE_BUSY|SQLITE_IOERR.*)$/;
 
 /** Takes up the end of an attempt; whatever it means becomes true in one transaction, once. */
 export async function endRun(

@@ -1,4 +1,4 @@
-import type { ObserveResult } from "../monitors/observe-spec.ts";
+import type { WatchedWindow } from "../monitors/watched-window.ts";
 import type { ModelConfig } from "../project/project.ts";
 import { subjectOf } from "../store/subject.ts";
 import type { CaptureTable, WindowTable } from "../store/tables.ts";
@@ -8,7 +8,6 @@ import type { Champion, ModelState, Snapshot } from "./snapshot.ts";
 
 /** Windows are looked at again while labels come in, so long after they closed. */
 const MATURATION_MS = 7 * 86_400_000;
-const MAX_LABEL_FILES = 500;
 
 /** One window a model at a time: the next full one, else an old one whose labels came. */
 export function planObserves(snapshot: Snapshot): PlannedRun[] {
@@ -23,7 +22,7 @@ export function planObserves(snapshot: Snapshot): PlannedRun[] {
     );
     if (isActive) continue;
     const due = nextWindow(config, state) ?? oldWindow(snapshot, config, state);
-    if (due !== null) planned.push(observeOf(snapshot, model, config, state, champion, due));
+    if (due !== null) planned.push(observeOf(snapshot, model, config, champion, due));
   }
   return planned;
 }
@@ -50,7 +49,7 @@ function nextWindow(config: ModelConfig, state: ModelState): DueWindow | null {
   return null;
 }
 
-/** The oldest window whose labels were too few, if more came since. */
+/** Of the windows whose labels were too few while more came since, the one looked at longest ago. */
 function oldWindow(
   { nowMs, labelFiles }: Snapshot,
   config: ModelConfig,
@@ -58,32 +57,35 @@ function oldWindow(
 ): DueWindow | null {
   const wanted = config.monitor?.performance?.coverage;
   if (wanted === undefined) return null;
-  for (const window of state.windows) {
-    if (window.label_files >= labelFiles.length) continue;
-    if (nowMs - window.created_at_ms > MATURATION_MS) continue;
-    const { performance } = JSON.parse(window.result_json ?? "null") as ObserveResult;
-    if (performance !== null && performance.coverage >= wanted) continue;
-    const captures = state.windowCaptures.get(window.id) ?? [];
-    if (captures.length === 0) continue;
-    const fresh = labelFiles.length - window.label_files;
-    return { number: window.number, captures, reason: `${fresh} label files came since` };
-  }
-  return null;
+  const due = state.windows.filter(
+    (window) =>
+      window.label_seq < lastSeq(labelFiles) &&
+      nowMs - window.created_at_ms <= MATURATION_MS &&
+      coverageOf(window) < wanted &&
+      state.windowCaptures.has(window.id),
+  );
+  const [window] = due.sort((a, b) => a.looked_at_ms - b.looked_at_ms || a.number - b.number);
+  if (window === undefined) return null;
+  const captures = state.windowCaptures.get(window.id) ?? [];
+  return { number: window.number, captures, reason: "labels came since the last look" };
+}
+
+function lastSeq(labelFiles: Snapshot["labelFiles"]): number {
+  return labelFiles.at(-1)?.seq ?? 0;
+}
+
+function coverageOf(window: WindowTable): number {
+  const result = JSON.parse(window.result_json ?? "null") as WatchedWindow | null;
+  return result?.performance?.coverage ?? 0;
 }
 
 function observeOf(
   snapshot: Snapshot,
   model: string,
   config: ModelConfig,
-  state: ModelState,
   champion: Champion,
   due: DueWindow,
 ): PlannedRun {
-  const n = config.monitor?.n ?? 3;
-  const before = state.windows
-    .filter((window) => window.number < due.number)
-    .slice(-(n - 1))
-    .map(resultOf);
   const since = Math.min(...due.captures.map((capture) => capture.first_at_ms));
   const labels = snapshot.labelFiles.filter((file) => file.created_at_ms >= since);
   const evaluation = champion.candidate?.evaluation_json ?? null;
@@ -93,16 +95,15 @@ function observeOf(
     config,
     features: champion.files?.features ?? [],
     capturePaths: due.captures.map((capture) => capture.path),
-    labelPaths: labels.slice(-MAX_LABEL_FILES).map((file) => file.path),
+    labelPaths: labels.map((file) => file.path),
+    labelSeq: lastSeq(snapshot.labelFiles),
     referencePath: champion.files?.referencePath ?? null,
     evaluated: evaluation === null ? null : JSON.parse(evaluation).candidate,
-    before: n === 1 ? [] : before.map((result) => driftedColumns(result)),
-    degradedBefore: n === 1 ? [] : before.map((result) => result.performance?.isDegraded === true),
   };
   return {
     kind: "observe",
     subject: subjectOf.model(model, champion.version),
-    key: runKey("observe", model, champion.version, due.number, snapshot.labelFiles.length),
+    key: runKey("observe", model, champion.version, due.number, spec.labelSeq),
     reason: due.reason,
     spec,
     inputs: [
@@ -110,12 +111,4 @@ function observeOf(
       ...due.captures.map((capture) => subjectOf.capture(capture.id)),
     ],
   };
-}
-
-function resultOf(window: WindowTable): ObserveResult {
-  return JSON.parse(window.result_json ?? "null") as ObserveResult;
-}
-
-function driftedColumns(result: ObserveResult): string[] {
-  return result.drift.filter((column) => column.hasDrifted).map((column) => column.column);
 }

@@ -1,5 +1,5 @@
 import { Cron } from "croner";
-import type { ObserveResult } from "../monitors/observe-spec.ts";
+import { lastingText, type WatchedWindow } from "../monitors/watched-window.ts";
 import type { ModelConfig, Rule } from "../project/project.ts";
 import { subjectOf } from "../store/subject.ts";
 import type { PlannedRun, Withheld } from "./planned-run.ts";
@@ -120,12 +120,12 @@ function explainRule(
 function freshResults(
   state: ModelState,
   lastMs: number,
-): { number: number; result: ObserveResult }[] {
+): { number: number; result: WatchedWindow }[] {
   return state.windows
     .filter((window) => window.result_json !== null && window.last_at_ms > lastMs)
     .map((window) => ({
       number: window.number,
-      result: JSON.parse(window.result_json ?? "null") as ObserveResult,
+      result: JSON.parse(window.result_json ?? "null") as WatchedWindow,
     }))
     .reverse();
 }
@@ -136,14 +136,12 @@ function explainDrift(state: ModelState, lastMs: number): string | null {
   const texts = found.result.drift
     .filter((column) => found.result.alertColumns.includes(column.column))
     .slice(0, 3)
-    .map((column) => `${column.column} (${column.text})`);
+    .map((column) => `${column.column} (${lastingText(column)})`);
   return `drift in window ${found.number} of version ${state.champion?.version}: ${texts.join("; ")}`;
 }
 
 function explainDegradation(state: ModelState, lastMs: number): string | null {
-  const found = freshResults(state, lastMs).find(
-    ({ result }) => result.performance?.isAlert === true,
-  );
+  const found = freshResults(state, lastMs).find(({ result }) => result.isDegradationAlert);
   const performance = found?.result.performance;
   if (found === undefined || performance === null || performance === undefined) return null;
   const { metric, realised, evaluated } = performance;

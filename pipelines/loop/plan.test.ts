@@ -177,9 +177,9 @@ describe("planning trainings", () => {
       realised: 0.6,
       evaluated: 0.7,
       isDegraded: true,
-      isAlert: true,
     };
-    const window = makeWindow(3, { drift: [DRIFT], alertColumns: ["distance"], performance });
+    const alerts = { alertColumns: ["distance"], isDegradationAlert: true };
+    const window = makeWindow(3, { drift: [DRIFT], ...alerts, performance });
     const state = { champion, training: trained(2 * HOUR_MS), windows: [window] };
     assert.match(decide(state), /^degradation in window 3 of version 1: auc 0\.6000, 0\.7000/);
   });
@@ -279,7 +279,8 @@ describe("planning windows", () => {
     run_id: "r",
   });
   const champion = makeChampion(1);
-  const labelFiles = [{ id: "l", path: "/h/l.parquet", rows: 10, created_at_ms: NOW_MS }];
+  const labelFile = { id: "l", tier: 0, path: "/h/l.parquet", rows: 10, created_at_ms: NOW_MS };
+  const labelFiles = [{ ...labelFile, seq: 1 }];
   const observed = (model: Partial<ModelState>, change: Partial<Snapshot> = {}) => {
     const { runs } = plan(
       makeSnapshot({ models: new Map([["delay", makeModel({ champion, ...model })]]), ...change }),
@@ -302,13 +303,14 @@ describe("planning windows", () => {
       realised: null,
       evaluated: 0.7,
       isDegraded: false,
-      isAlert: false,
     };
     const withCoverage = (coverage: number) => ({
       windows: [makeWindow(1, { performance: { ...performance, coverage } })],
       windowCaptures: new Map([["window-1", [capture("a", 200, "window-1")]]]),
     });
-    assert.deepEqual(observed(withCoverage(0.5), { labelFiles }), ["1 label files came since"]);
+    assert.deepEqual(observed(withCoverage(0.5), { labelFiles }), [
+      "labels came since the last look",
+    ]);
     assert.deepEqual(observed(withCoverage(0.9), { labelFiles }), []);
     assert.deepEqual(observed(withCoverage(0.5)), []);
   });

@@ -65,7 +65,7 @@ export async function readSnapshot(inputs: SnapshotInputs): Promise<Snapshot> {
     labelFiles: await store
       .selectFrom("label_files")
       .selectAll()
-      .orderBy("created_at_ms")
+      .orderBy("seq")
       .execute(),
   };
 }

@@ -13,6 +13,7 @@ export class RepositoryView {
   #champions = new Map<string, RepositoryChampion>();
   #readAtMs = Number.NEGATIVE_INFINITY;
   #isAway = false;
+  #generation = 0;
 
   constructor(store: RepositoryStore, home: string, warn: (message: string) => void) {
     this.#store = store;
@@ -33,6 +34,13 @@ export class RepositoryView {
     if (nowMs - this.#readAtMs < FRESH_MS) return this.#champions;
     try {
       const index = await readIndex(this.#store);
+      // A volume that is not mounted looks like an empty repository.
+      if (index.generation < this.#generation) {
+        throw new Error(
+          `index.json went back from generation ${this.#generation} to ${index.generation}`,
+        );
+      }
+      this.#generation = index.generation;
       this.#champions = await this.#fetch(index, models);
       this.#isAway = false;
     } catch (error) {

@@ -83,13 +83,17 @@ async function runWith(parts: Parts): Promise<void> {
     },
   };
   let listeners: { close(): Promise<void> } | null = null;
+  let pumping: Promise<void> | null = null;
+  // Ends with the reconciler too: whoever lost the claim delivers nothing more.
+  const ended = new AbortController();
   try {
     listeners = await listen(parts, coordinator, triggers);
     await noteProject(store, coordinator.project);
-    const pumping = pump.run(options.stopSignals.first);
+    pumping = pump.run(AbortSignal.any([options.stopSignals.first, ended.signal]));
     await reconcile(parts, coordinator);
-    await pumping;
   } finally {
+    ended.abort();
+    await pumping;
     await listeners?.close();
     await coordinator.close();
   }

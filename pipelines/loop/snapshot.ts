@@ -30,7 +30,7 @@ export interface Snapshot {
   readonly captureFiles: readonly string[];
   /** Last entry taken of the capture stream. */
   readonly streamId: string;
-  readonly labelFiles: readonly LabelFileTable[];
+  readonly labelFiles: readonly Selectable<LabelFileTable>[];
 }
 
 export type BatchRow = Selectable<BatchTable>;

@@ -49,10 +49,8 @@ export interface ObserveSpec {
   readonly referencePath: string | null;
   /** Realised metric at evaluation, for the drop. */
   readonly evaluated: Readonly<Partial<Record<MetricName, number>>> | null;
-  /** Columns that had drifted in the windows before this one, newest last; at most n - 1. */
-  readonly before: readonly (readonly string[])[];
-  /** Performance was below its bound in the windows before this one, newest last. */
-  readonly degradedBefore: readonly boolean[];
+  /** Highest number of the label files known when this look was planned. */
+  readonly labelSeq: number;
 }
 
 export interface ColumnDrift {
@@ -75,8 +73,6 @@ export interface ObserveResult {
   readonly lastAtMs: number;
   /** Inputs, and `prediction`. Empty without a reference. */
   readonly drift: readonly ColumnDrift[];
-  /** Columns drifted in k of the last n windows: reason to act. */
-  readonly alertColumns: readonly string[];
   readonly performance: {
     readonly metric: MetricName;
     readonly coverage: number;
@@ -84,6 +80,5 @@ export interface ObserveResult {
     readonly realised: number | null;
     readonly evaluated: number | null;
     readonly isDegraded: boolean;
-    readonly isAlert: boolean;
   } | null;
 }

@@ -6,7 +6,6 @@ import type { JobContext, JobWork } from "../jobs/job.ts";
 import { JobError } from "../jobs/job-error.ts";
 import type { MonitorConfig } from "../project/project.ts";
 import { type ColumnFinding, driftOf } from "./drift.ts";
-import { isAlert } from "./k-of-n.ts";
 import type { ObserveResult, ObserveSpec } from "./observe-spec.ts";
 import { performanceOf, type WindowPerformance } from "./performance.ts";
 import { readObserved, readOutcomes, readSpan } from "./read-window.ts";
@@ -36,15 +35,6 @@ export const observe: JobWork<"observe"> = async (spec, context) => {
     const result: ObserveResult = {
       ...span,
       drift: findings.map(({ drift }) => drift),
-      alertColumns: findings
-        .filter(({ drift }) =>
-          isAlert(
-            drift.hasDrifted,
-            spec.before.map((columns) => columns.includes(drift.column)),
-            monitor,
-          ),
-        )
-        .map(({ drift }) => drift.column),
       performance:
         performance === null
           ? null
@@ -54,7 +44,6 @@ export const observe: JobWork<"observe"> = async (spec, context) => {
               realised: performance.realised,
               evaluated: performance.evaluated,
               isDegraded: performance.isDegraded,
-              isAlert: isAlert(performance.isDegraded, spec.degradedBefore, monitor),
             },
     };
     await writeReport(context, spec, result, findings, performance);
@@ -120,24 +109,19 @@ async function writeReport(
     rows: result.rows,
     firstAtMs: result.firstAtMs,
     lastAtMs: result.lastAtMs,
-    alertColumns: result.alertColumns,
     columns: findings.map(({ drift, signals }) => ({ ...drift, ...signals })),
     performance,
   };
   await writeFile(join(folder, REPORT_FILE), `${JSON.stringify(report, null, 2)}\n`);
 }
 
-function record(
-  context: JobContext,
-  { rows, drift, alertColumns, performance }: ObserveResult,
-): void {
+function record(context: JobContext, { rows, drift, performance }: ObserveResult): void {
   context.metric("rows", rows);
   context.metric("drifted_columns", drift.filter(({ hasDrifted }) => hasDrifted).length);
   for (const { column, distance } of drift) context.metric(`drift_distance.${column}`, distance);
   for (const { column, text } of drift.filter(({ hasDrifted }) => hasDrifted)) {
     context.log(`drift: ${column}: ${text}`, { column });
   }
-  if (alertColumns.length > 0) context.log(`drift alert: ${alertColumns.join(", ")}`);
   if (performance === null) return;
   context.metric("label_coverage", performance.coverage);
   if (performance.realised !== null) {

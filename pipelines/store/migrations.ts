@@ -69,12 +69,16 @@ CREATE TABLE captures (
 );
 CREATE INDEX captures_window ON captures (model, version, window_id);
 CREATE TABLE label_files (
-  id TEXT PRIMARY KEY, path TEXT NOT NULL, rows INTEGER NOT NULL, created_at_ms INTEGER NOT NULL
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, tier INTEGER NOT NULL,
+  path TEXT NOT NULL, rows INTEGER NOT NULL, created_at_ms INTEGER NOT NULL
+);
+CREATE TABLE label_batches (
+  label_feed TEXT NOT NULL, batch_id TEXT NOT NULL, PRIMARY KEY (label_feed, batch_id)
 );
 CREATE TABLE windows (
   id TEXT PRIMARY KEY, model TEXT NOT NULL, version INTEGER NOT NULL, number INTEGER NOT NULL,
   rows INTEGER NOT NULL, first_at_ms INTEGER NOT NULL, last_at_ms INTEGER NOT NULL,
-  result_json TEXT, run_id TEXT, label_files INTEGER NOT NULL, created_at_ms INTEGER NOT NULL,
+  result_json TEXT, run_id TEXT, label_seq INTEGER NOT NULL, looked_at_ms INTEGER NOT NULL, created_at_ms INTEGER NOT NULL,
   UNIQUE (model, version, number)
 );
 CREATE TABLE scored (

@@ -16,6 +16,7 @@ export interface Tables {
   candidates: CandidateTable;
   captures: CaptureTable;
   label_files: LabelFileTable;
+  label_batches: LabelBatchTable;
   windows: WindowTable;
   scored: ScoredTable;
   outbox: OutboxTable;
@@ -192,10 +193,20 @@ export interface CaptureTable {
 }
 
 export interface LabelFileTable {
+  /** In the order of arrival; of a merged file, that of the last that went in. */
+  seq: Generated<number>;
   id: string;
+  /** 0: as collected; n: merged from files of tier n - 1. */
+  tier: number;
   path: string;
   rows: number;
   created_at_ms: number;
+}
+
+/** Batches whose rows were taken as labels. */
+export interface LabelBatchTable {
+  label_feed: string;
+  batch_id: string;
 }
 
 export interface WindowTable {
@@ -210,8 +221,9 @@ export interface WindowTable {
   /** ObserveResult of the last look. */
   result_json: string | null;
   run_id: string | null;
-  /** Label files that the last look knew of. */
-  label_files: number;
+  /** Highest number of the label files that the last look knew of. */
+  label_seq: number;
+  looked_at_ms: number;
   created_at_ms: number;
 }
 

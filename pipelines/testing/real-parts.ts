@@ -75,7 +75,8 @@ export async function startRealParts(): Promise<RealParts> {
     },
     close: async () => {
       await store.destroy();
-      up.kill("SIGKILL");
+      // Politely: killed outright it would leave its children.
+      up.kill("SIGTERM");
       await up.ended;
       await Promise.all([outcomes.close(), webhook.close(), azurite.close(), redis.stop()]);
       await postgres.stop();

@@ -3,6 +3,7 @@ import type { EvaluateResult, Metrics } from "../evaluate/evaluate-spec.ts";
 import type { PullResult } from "../feeds/pull-spec.ts";
 import type { JobKind, Jobs } from "../jobs/job.ts";
 import type { CollectResult, ObserveResult } from "../monitors/observe-spec.ts";
+import type { WatchedWindow } from "../monitors/watched-window.ts";
 import type { PublishResult } from "../publish/publish-spec.ts";
 import type { CheckResult, Problem } from "../quality/check-spec.ts";
 import type { ScoreResult } from "../score/score-spec.ts";
@@ -138,15 +139,10 @@ function describeCollect({ predictions, labels, unreadable }: CollectResult): re
 
 /** Drifted columns first. */
 export function describeObservation(result: ObserveResult): readonly string[] {
-  const { rows, drift, alertColumns, performance } = result;
+  const { rows, drift, performance } = result;
   const drifted = drift.filter(({ hasDrifted }) => hasDrifted);
-  const alert =
-    alertColumns.length === 0
-      ? []
-      : [`alert: ${alertColumns.join(", ")} drifted in enough of the last windows to act on`];
   return [
     `${rows} rows, ${drift.length} columns watched, ${drifted.length} drifted`,
-    ...alert,
     ...drifted.map(
       ({ column, distance, adjustedP, text }) =>
         `drift in ${column}: distance ${describeNumber(distance)}, adjusted p ${describeNumber(adjustedP)}; ${text}`,
@@ -155,12 +151,23 @@ export function describeObservation(result: ObserveResult): readonly string[] {
   ];
 }
 
+/** The last look at a window, and what it means beside the windows before it. */
+export function describeWindow(window: WatchedWindow): readonly string[] {
+  const { alertColumns, isDegradationAlert } = window;
+  const enough = "in enough of the last windows to act on";
+  return [
+    ...describeObservation(window),
+    ...(alertColumns.length === 0 ? [] : [`alert: ${alertColumns.join(", ")} drifted ${enough}`]),
+    ...(isDegradationAlert ? [`alert: degraded ${enough}`] : []),
+  ];
+}
+
 function describePerformance(performance: ObserveResult["performance"]): readonly string[] {
   if (performance === null) return [];
-  const { metric, coverage, realised, evaluated, isDegraded, isAlert } = performance;
+  const { metric, coverage, realised, evaluated, isDegraded } = performance;
   const labels = `labels for ${describeNumber(coverage * 100)} % of the rows`;
   if (realised === null) return [`${metric}: ${labels}, too few to count`];
   const was = evaluated === null ? "" : `, ${describeNumber(evaluated)} at evaluation`;
-  const verdict = isAlert ? "; degraded, alert" : isDegraded ? "; degraded" : "";
+  const verdict = isDegraded ? "; degraded" : "";
   return [`${metric} ${describeNumber(realised)} realised${was}, ${labels}${verdict}`];
 }

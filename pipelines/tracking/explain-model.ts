@@ -1,10 +1,10 @@
 import type { Selectable } from "kysely";
 import type { EvaluateResult } from "../evaluate/evaluate-spec.ts";
-import type { ObserveResult } from "../monitors/observe-spec.ts";
+import type { WatchedWindow } from "../monitors/watched-window.ts";
 import type { StoreReader } from "../store/store.ts";
 import { subjectOf } from "../store/subject.ts";
 import type { CandidateTable, WindowTable } from "../store/tables.ts";
-import { describeEvaluation, describeObservation } from "./describe-result.ts";
+import { describeEvaluation, describeWindow } from "./describe-result.ts";
 import { describeOutcome, describeRun } from "./explain-run.ts";
 import type { Explanation } from "./explanation.ts";
 import { readEventsAbout } from "./read-events.ts";
@@ -139,7 +139,7 @@ async function describeWindows(
 }
 
 function observationOf({ result_json }: Pick<WindowTable, "result_json">): readonly string[] {
-  return result_json === null ? [] : describeObservation(JSON.parse(result_json) as ObserveResult);
+  return result_json === null ? [] : describeWindow(JSON.parse(result_json) as WatchedWindow);
 }
 
 async function describeScored(

@@ -45,6 +45,34 @@ const PLACES = {
   alert: { id: "alert", shape: "end", label: "alerts" },
 } as const satisfies Readonly<Record<string, OverviewNode>>;
 
+/** Of boxes and arrows in a picture: as things go. */
+const ORDER: readonly string[] = [
+  "feeds",
+  "job-pull",
+  "batch",
+  "job-check",
+  "quarantine",
+  "dataset",
+  "job-train",
+  "incoming",
+  "candidate",
+  "job-compile",
+  "job-vet",
+  "job-evaluate",
+  "job-publish",
+  "refused",
+  "model",
+  "job-score",
+  "predictions",
+  "serve",
+  "job-collect",
+  "capture",
+  "labels",
+  "job-observe",
+  "window",
+  "alert",
+];
+
 type Step = readonly [from: OverviewNode, to: OverviewNode, count: number];
 
 /** Draws nothing that did not happen: a flow is there when something went along it. */
@@ -62,7 +90,16 @@ export async function overviewOf(store: StoreReader): Promise<Overview> {
     const key = `${from} ${to}`;
     flows.set(key, { from, to, count: count + (flows.get(key)?.count ?? 0) });
   }
-  return { nodes: [...nodes.values()], flows: [...flows.values()] };
+  return {
+    nodes: [...nodes.values()].sort((a, b) => placeOf(a.id) - placeOf(b.id)),
+    flows: [...flows.values()].sort((a, b) => placeOf(a.from) - placeOf(b.from)),
+  };
+}
+
+/** Outlets, whose names nobody knows here, come last. */
+function placeOf(id: string): number {
+  const place = ORDER.indexOf(id);
+  return place < 0 ? ORDER.length : place;
 }
 
 interface EdgeCount {

@@ -54,7 +54,7 @@ async function addLabels(
   takeFile(join(folder, labels.file), path);
   await context.tx
     .insertInto("label_files")
-    .values({ id, path, rows: labels.rows, created_at_ms: context.nowMs })
+    .values({ id, tier: 0, path, rows: labels.rows, created_at_ms: context.nowMs })
     .execute();
   await addOutputs(context, id, [subjectOf.labels(id)]);
   await raise(context, {

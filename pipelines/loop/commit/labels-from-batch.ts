@@ -27,7 +27,7 @@ async function addLabels(
   if (rows === 0) return;
   await context.tx
     .insertInto("label_files")
-    .values({ id, path, rows, created_at_ms: context.nowMs })
+    .values({ id, tier: 0, path, rows, created_at_ms: context.nowMs })
     .execute();
   await addOutputs(context, batch.run_id, [subjectOf.labels(id)]);
   await raise(context, {

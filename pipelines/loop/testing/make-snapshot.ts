@@ -1,4 +1,4 @@
-import type { ObserveResult } from "../../monitors/observe-spec.ts";
+import type { WatchedWindow } from "../../monitors/watched-window.ts";
 import type { Feed, ModelConfig, Project } from "../../project/project.ts";
 import type { CandidateTable, WindowTable } from "../../store/tables.ts";
 import type { CandidateFiles } from "../candidate-files.ts";
@@ -194,13 +194,14 @@ export function makeChampion(version: number): Champion {
   };
 }
 
-export function makeWindow(number: number, result: Partial<ObserveResult>): WindowTable {
-  const whole: ObserveResult = {
+export function makeWindow(number: number, result: Partial<WatchedWindow>): WindowTable {
+  const whole: WatchedWindow = {
     rows: 200,
     firstAtMs: NOW_MS - 1000,
     lastAtMs: NOW_MS,
     drift: [],
     alertColumns: [],
+    isDegradationAlert: false,
     performance: null,
     ...result,
   };
@@ -214,7 +215,8 @@ export function makeWindow(number: number, result: Partial<ObserveResult>): Wind
     last_at_ms: NOW_MS,
     result_json: JSON.stringify(whole),
     run_id: "r",
-    label_files: 0,
+    label_seq: 0,
+    looked_at_ms: NOW_MS,
     created_at_ms: NOW_MS,
   };
 }

@@ -1,5 +1,5 @@
 import type { EvaluateResult } from "../../evaluate/evaluate-spec.ts";
-import type { ObserveResult } from "../../monitors/observe-spec.ts";
+import type { WatchedWindow } from "../../monitors/watched-window.ts";
 import type { Problem } from "../../quality/check-spec.ts";
 import type { FixtureStore } from "./fixture-store.ts";
 
@@ -36,7 +36,7 @@ const REFUSED: EvaluateResult = {
   change: { mean: -0.11, low: -0.15, high: -0.07 },
 };
 
-const OBSERVED: ObserveResult = {
+const OBSERVED: WatchedWindow = {
   rows: 1000,
   firstAtMs: 0,
   lastAtMs: 1,
@@ -52,6 +52,7 @@ const OBSERVED: ObserveResult = {
     },
   ],
   alertColumns: ["country"],
+  isDegradationAlert: false,
   performance: null,
 };
 
@@ -210,7 +211,8 @@ async function fillServing(life: FixtureStore): Promise<void> {
     number: 1,
     result_json: JSON.stringify(OBSERVED),
     run_id: "observe-1",
-    label_files: 0,
+    label_seq: 0,
+    looked_at_ms: 21,
     created_at_ms: 21,
   });
   await life.event("monitor.alert", "model:churn@1", "observe-1", { columns: ["country"] });
