@@ -74,9 +74,10 @@ const rooms: Rooms = {
   async validateProject(inputs, stdout) {
     const { loadConfig, loadPipelinesConfig } = await import("./config/load.ts");
     const { validateProject } = await import("../pipelines/commands/validate-project.ts");
-    const { projectFile, trainerCommands } = loadPipelinesConfig(inputs);
+    const { projectFile, trainerCommands, home } = loadPipelinesConfig(inputs);
     const isRequired = loadConfig(inputs).origins.get("projectFile") !== "default";
-    validateProject({ projectFile, trainerCommands, isRequired }, { ...io, stdout });
+    const args = { projectFile, trainerCommands, isRequired, home };
+    await validateProject(args, { ...io, stdout });
   },
   async plan(isJson, inputs) {
     const { loadPipelinesConfig } = await import("./config/load.ts");
@@ -144,6 +145,10 @@ const rooms: Rooms = {
   async lineage(subject, format, inputs) {
     const { lineageCommand } = await import("../pipelines/commands/lineage.ts");
     return lineageCommand({ subject, format, home: await homeOf(inputs) }, io);
+  },
+  async overview(isJson, inputs) {
+    const { overviewCommand } = await import("../pipelines/commands/overview.ts");
+    return overviewCommand({ isJson, home: await homeOf(inputs) }, io);
   },
   async events(options, inputs) {
     const { first: signal } = catchStopSignals();

@@ -16,6 +16,18 @@ fi
 find "$onnx" -mindepth 3 -maxdepth 3 -type d ! -path "*/$platform/$arch" -exec rm -rf {} +
 find "$onnx" -type d -empty -delete
 
+# Both come as one package a platform; npm takes those for musl along.
+for build in "@duckdb/node-bindings-$platform-$arch" "@libsql/$platform-$arch-gnu"; do
+  if [ ! -d "node_modules/$build" ]; then
+    echo "prune.sh: expected node_modules/$build, found none" >&2
+    exit 1
+  fi
+done
+find node_modules/@duckdb -mindepth 1 -maxdepth 1 -name 'node-bindings-*' \
+  ! -name "node-bindings-$platform-$arch" -exec rm -rf {} +
+find node_modules/@libsql -mindepth 1 -maxdepth 1 -name "$platform-*" \
+  ! -name "$platform-$arch-gnu" -exec rm -rf {} +
+
 uws=node_modules/uWebSockets.js
 if [ -d "$uws" ]; then
   find "$uws" -name 'uws_*.node' ! -name "uws_${platform}_${arch}_${abi}.node" -delete

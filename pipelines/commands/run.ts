@@ -1,9 +1,12 @@
+import { ClaimError } from "../loop/claim.ts";
 import type { PipelinesConfig } from "../loop/pipelines-config.ts";
 import { runUntilIdle } from "../loop/run-until-idle.ts";
 import { loadProject } from "../project/load-project.ts";
 import type { LoadedProject } from "../project/loaded-project.ts";
 import { didYouMean } from "../project/nearest-name.ts";
+import { ask } from "../store/asks.ts";
 import { openStore, storePath } from "../store/store.ts";
+import { subjectOf } from "../store/subject.ts";
 import { readRunFacts } from "../tracking/read-run-facts.ts";
 import { CommandError } from "./command-error.ts";
 import type { CommandIo } from "./command-io.ts";
@@ -18,8 +21,8 @@ export interface RunArgs {
 
 /**
  * `sluice run`: works through the plan until nothing is due, one line a run. Exit code 1 when a run
- * failed.
- * @throws ProjectError, CommandError
+ * failed. While `sluice pipelines` works on the store, a subject is noted for it and left to it.
+ * @throws ProjectError, CommandError, IdentityError, ClaimError without a subject
  */
 export async function runCommand(
   config: PipelinesConfig,
@@ -42,18 +45,26 @@ export async function runCommand(
       pause: args.pause,
     });
     return failed === 0 ? 0 : 1;
+  } catch (error) {
+    if (force === null || !(error instanceof ClaimError)) throw error;
+    await ask(store, force, Date.now());
+    io.stdout.write(
+      `${force}: asked for; 'sluice pipelines' takes it up ('sluice runs' shows it)\n`,
+    );
+    return 0;
   } finally {
     await store.destroy();
   }
 }
 
-/** `churn`, `model:churn` and `feed:orders` are understood. */
+/** The subject; `churn`, `model:churn` and `feed:orders` are understood. */
 function findForced({ project }: LoadedProject, subject: string): string {
   const [prefix, name = ""] = subject.includes(":") ? subject.split(":", 2) : [null, subject];
   const models = prefix === "feed" ? [] : Object.keys(project.models);
   const feeds = prefix === "model" ? [] : Object.keys(project.feeds);
   const known = prefix === null || prefix === "feed" || prefix === "model";
-  if (known && [...models, ...feeds].includes(name)) return name;
+  if (known && models.includes(name)) return subjectOf.model(name);
+  if (known && feeds.includes(name)) return subjectOf.feed(name);
   const hint = didYouMean(name, [...models, ...feeds]);
   throw new CommandError(`expected a model or a feed of the project, came '${subject}'${hint}`);
 }

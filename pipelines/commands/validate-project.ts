@@ -1,9 +1,13 @@
 import { existsSync } from "node:fs";
+import { explainContradiction, lastContract } from "../loop/contract-version.ts";
 import { loadProject } from "../project/load-project.ts";
 import type { LoadedProject } from "../project/loaded-project.ts";
 import { didYouMean } from "../project/nearest-name.ts";
 import { ProjectError } from "../project/project-error.ts";
+import type { Contract } from "../quality/check-spec.ts";
+import { storePath } from "../store/store.ts";
 import type { CommandIo } from "./command-io.ts";
+import { withStore } from "./with-store.ts";
 
 export interface ValidateProjectArgs {
   readonly projectFile: string;
@@ -11,17 +15,22 @@ export interface ValidateProjectArgs {
   readonly isRequired: boolean;
   /** `NAME=PROGRAM ARG …` */
   readonly trainerCommands: readonly string[];
+  /** Whose store may know contracts that the project's overrides contradict. */
+  readonly home: string;
 }
 
 /**
  * The project's part of `sluice validate`: one line, or none where there is no project.
  * @throws ProjectError with every problem
  */
-export function validateProject(args: ValidateProjectArgs, io: CommandIo): void {
-  const { projectFile, isRequired, trainerCommands } = args;
+export async function validateProject(args: ValidateProjectArgs, io: CommandIo): Promise<void> {
+  const { projectFile, isRequired, trainerCommands, home } = args;
   if (!isRequired && !existsSync(projectFile)) return;
   const loaded = loadProject(projectFile);
-  const [first, ...others] = missingTrainers(loaded, trainerCommands);
+  const [first, ...others] = [
+    ...missingTrainers(loaded, trainerCommands),
+    ...(await contradictions(loaded, home)),
+  ];
   if (first !== undefined) throw new ProjectError([first, ...others]);
   io.stdout.write(`OK: ${summarise(loaded)}\n`);
 }
@@ -39,6 +48,24 @@ function summarise({ file, project }: LoadedProject): string {
     count("rule", project.rules),
   ];
   return `${file}, project ${project.project}: ${parts.join(", ")}`;
+}
+
+/** Overrides that what was inferred from the data does not bear: they would not be taken up. */
+async function contradictions(
+  { project }: LoadedProject,
+  home: string,
+): Promise<readonly string[]> {
+  if (!existsSync(storePath(home))) return [];
+  return await withStore(home, async (store) => {
+    const problems: string[] = [];
+    for (const [name, config] of Object.entries(project.datasets)) {
+      const last = await lastContract(store, name);
+      const inferred = last === null ? null : (JSON.parse(last.inferred_json) as Contract);
+      const problem = inferred === null ? null : explainContradiction(inferred, config);
+      if (problem !== null) problems.push(`datasets.${name}.contract: ${problem}`);
+    }
+    return problems;
+  });
 }
 
 /** Command trainers that the settings do not allow: training them would be withheld. */

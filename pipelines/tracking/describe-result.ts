@@ -36,10 +36,17 @@ export function describeResult(kind: string, resultJson: string | null): readonl
   }
 }
 
-function describePull({ outcome, batch, hasMore, problems }: PullResult): readonly string[] {
+function describePull({
+  outcome,
+  batch,
+  hasMore,
+  problems,
+  refusedFiles,
+}: PullResult): readonly string[] {
   const more = hasMore ? "; more are waiting" : "";
   const what = batch === null ? outcome : `${batch.rows} rows, ${batch.bytes} bytes${more}`;
-  return [what, ...problems, ...describeTreatments(batch?.treatments ?? {})];
+  const refused = refusedFiles.map(({ name, reason }) => `refused ${name}: ${reason}`);
+  return [what, ...problems, ...refused, ...describeTreatments(batch?.treatments ?? {})];
 }
 
 /** Columns that are not as their source has them. */
@@ -52,9 +59,11 @@ export function describeTreatments(
     : [`treated before the disk: ${changed.map(([column, how]) => `${column} ${how}`).join(", ")}`];
 }
 
-function describeCheck({ outcome, rows, problems, inferred }: CheckResult): readonly string[] {
+function describeCheck(result: CheckResult): readonly string[] {
+  const { outcome, rows, problems, inferred, updatedRows } = result;
   const learned = inferred === null ? [] : ["the contract was inferred with this batch"];
-  return [`${outcome}, ${rows} rows`, ...learned, ...problems.map(describeProblem)];
+  const updated = updatedRows === 0 ? [] : [`${updatedRows} rows have the key of an earlier one`];
+  return [`${outcome}, ${rows} rows`, ...updated, ...learned, ...problems.map(describeProblem)];
 }
 
 export function describeProblem({ column, rule, expected, found }: Problem): string {
@@ -119,7 +128,9 @@ function describeMetrics(metrics: Metrics | Readonly<Record<string, number>>): s
   return texts.length === 0 ? "no metrics" : texts.join(", ");
 }
 
-function describePublish({ version, generation, replaced }: PublishResult): readonly string[] {
+function describePublish(result: PublishResult): readonly string[] {
+  if (result.outcome === "championMoved") return [`not published: ${result.reason}`];
+  const { version, generation, replaced } = result;
   const was = replaced === null ? "the first" : `in place of ${replaced}`;
   return [`version ${version}, ${was}; generation ${generation} of the repository`];
 }

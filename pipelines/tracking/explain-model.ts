@@ -152,6 +152,7 @@ async function describeScored(
     .select(({ fn }) => [fn.countAll<number>().as("count")])
     .where("model", "=", model)
     .where("version", "=", version)
+    .where("into_batch_id", "is not", null)
     .executeTakeFirst();
   return row === undefined || row.count === 0 ? [] : [`scored ${row.count} batches`];
 }

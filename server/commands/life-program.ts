@@ -27,6 +27,7 @@ export interface LifeRooms {
   compareRuns(ids: readonly string[], isJson: boolean, inputs: ConfigInputs): Promise<number>;
   explain(text: string, isJson: boolean, inputs: ConfigInputs): Promise<number>;
   lineage(subject: string, format: LineageFormat, inputs: ConfigInputs): Promise<number>;
+  overview(isJson: boolean, inputs: ConfigInputs): Promise<number>;
   events(
     options: { readonly limit: number; readonly isJson: boolean; readonly isFollowing: boolean },
     inputs: ConfigInputs,
@@ -125,6 +126,9 @@ function addQuestions(program: Command, io: Io, rooms: LifeRooms, run: Run): voi
   ).action((text: string, flags: Flags) =>
     run(() => rooms.explain(text, isJson(flags), inputsOf(flags, io))),
   );
+  withJson(
+    withPlaces(program.command("overview").description("what flowed where so far, as Mermaid")),
+  ).action((flags: Flags) => run(() => rooms.overview(isJson(flags), inputsOf(flags, io))));
   withPlaces(program.command("lineage <subject>").description("all that something came from"))
     .addOption(new Option("--json", "as a graph in JSON").conflicts("mermaid"))
     .addOption(new Option("--mermaid", "as a picture for Markdown"))

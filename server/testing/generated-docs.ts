@@ -1,4 +1,5 @@
 import { projectJsonSchema } from "../../pipelines/project/project-schema.ts";
+import { projectFileTables } from "../../pipelines/project/schema-table.ts";
 import { STATUS_CODES, STATUS_TABLE } from "../../protocols/core/status.ts";
 import { settingsTable } from "../config/settings-table.ts";
 import { renderBadInput } from "./bad-input-table.ts";
@@ -42,6 +43,7 @@ export const GENERATED_SECTIONS: readonly GeneratedSection[] = [
   { page: "deploy/docs/errors.md", marker: "status-table", render: renderStatusTable },
   { page: "deploy/docs/errors.md", marker: "bad-input", render: renderBadInput },
   { page: "deploy/docs/configuration.md", marker: "settings", render: settingsTable },
+  { page: "deploy/docs/project-file.md", marker: "project-file", render: projectFileTables },
   { page: "deploy/docs/sluice.schema.json", marker: null, render: projectJsonSchema },
 ];
 

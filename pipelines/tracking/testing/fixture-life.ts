@@ -144,7 +144,12 @@ const CANDIDATE = {
 } as const;
 
 async function fillPublished(life: FixtureStore): Promise<void> {
-  const result_json = JSON.stringify({ version: 1, generation: 1, replaced: null });
+  const result_json = JSON.stringify({
+    outcome: "published",
+    version: 1,
+    generation: 1,
+    replaced: null,
+  });
   await life.run(
     { id: "publish-1", kind: "publish", subject: "candidate:cand-1", result_json },
     { in: ["candidate:cand-1"], out: ["model:churn@1"] },
@@ -157,6 +162,7 @@ async function fillPublished(life: FixtureStore): Promise<void> {
     reason: null,
     train_run_id: "train-1",
     evaluation_json: JSON.stringify(EVALUATION),
+    opponent_version: null,
     version: 1,
     created_at_ms: 1,
     updated_at_ms: 2,
@@ -173,6 +179,7 @@ async function fillRefused(life: FixtureStore): Promise<void> {
     reason: "auc 0.7, the champion has 0.81",
     train_run_id: "train-2",
     evaluation_json: JSON.stringify(REFUSED),
+    opponent_version: null,
     version: null,
     created_at_ms: 3,
     updated_at_ms: 4,

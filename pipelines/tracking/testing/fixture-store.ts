@@ -86,6 +86,8 @@ function finishedRun(id: string, atMs: number): Omit<RunTable, "id" | "kind" | "
     result_json: null,
     error: null,
     attempts: 1,
+    lost_attempts: 0,
+    transient_attempts: 0,
     folder: null,
     not_before_ms: 0,
     created_at_ms: atMs,
@@ -117,6 +119,8 @@ function landedBatch(
     profile_path: null,
     problems_json: null,
     checked_contract: 1,
+    checked_rules: null,
+    is_partial: 0,
     created_at_ms: atMs,
   };
 }
