@@ -4,8 +4,10 @@ import type { Store } from "../store/store.ts";
 
 /** What the API may set off. */
 export interface Triggers {
-  /** Pull this feed now, whatever its schedule says; resolves when it was noted. */
+  /** Pull this feed now, whatever its schedule says; resolves when it was noted for good. */
   pull(feed: string): Promise<void>;
+  /** Train this model now, whatever the rules say; likewise. */
+  train(model: string): Promise<void>;
 }
 
 /** What the routes work on. */

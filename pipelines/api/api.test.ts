@@ -38,12 +38,16 @@ describe("the project API", () => {
   let metrics: Metrics;
   let api: Api;
   const pulled: string[] = [];
+  const trained: string[] = [];
 
   const options = (more: Partial<ApiOptions> = {}): ApiOptions => ({
     store: world.store,
     project: () => world.project,
     rows: world.rows,
-    triggers: { pull: async (feed) => void pulled.push(feed) },
+    triggers: {
+      pull: async (feed) => void pulled.push(feed),
+      train: async (model) => void trained.push(model),
+    },
     clock: Date.now,
     config: { home: world.home, host: "127.0.0.1", insecure: false, pipelinesPort: 0 },
     gatekeeper: createOpenGatekeeper("127.0.0.1"),
@@ -58,7 +62,8 @@ describe("the project API", () => {
       connector: { kind: "files", path: "x/*.csv", format: "csv" },
       batchRows: 10,
     };
-    world.project = { ...projectWith(OUTLETS), feeds: { orders: feed } } as typeof world.project;
+    const more = { feeds: { orders: feed }, models: { churn: {} } };
+    world.project = { ...projectWith(OUTLETS), ...more } as unknown as typeof world.project;
     metrics = createMetrics(world.store);
     api = await createApi(options());
   });
@@ -226,6 +231,11 @@ describe("the project API", () => {
     assert.equal((await post("/v1/feeds-in/orders/pull")).status, 202);
     assert.equal((await post("/v1/feeds-in/orders/pull", { body: "" })).status, 202);
     assert.equal((await post("/v1/feeds-in/none/pull")).status, 404);
+    const train = await post("/v1/models/churn/train");
+    assert.deepEqual([train.status, await train.json()], [202, { model: "churn" }]);
+    assert.deepEqual(trained, ["churn"]);
+    const none = await post("/v1/models/none/train");
+    assert.match(await errorOf(none), /no model 'none' in the project file/);
     assert.equal((await post("/v1/feeds-in/orders/pull", { body: "{}" })).status, 400);
     assert.equal((await post("/v1/feeds-in/orders/pull", { body: "x".repeat(5000) })).status, 413);
     assert.deepEqual(pulled, ["orders", "orders"]);
@@ -250,7 +260,11 @@ describe("the project API", () => {
       assert.deepEqual(statuses, [401, 401, 200], path);
     }
     assert.deepEqual([await ask("/nowhere", null), await ask("/nowhere", "reader")], [401, 404]);
-    for (const path of ["/v1/feeds-in/none/pull", "/v1/outlets/hook/dead/none/retry"]) {
+    for (const path of [
+      "/v1/models/none/train",
+      "/v1/feeds-in/none/pull",
+      "/v1/outlets/hook/dead/none/retry",
+    ]) {
       const statuses = [
         await ask(path, null, "POST"),
         await ask(path, "reader", "POST"),
@@ -354,6 +368,8 @@ const RUN = {
   result_json: '{"ok":1}',
   error: null,
   attempts: 1,
+  lost_attempts: 0,
+  transient_attempts: 0,
   folder: null,
   not_before_ms: 0,
   started_at_ms: 1,

@@ -12,6 +12,7 @@ import type { Action, Gatekeeper } from "./gatekeeper.ts";
 import { assertExposure, assertLocalHost, isLoopback } from "./host-rule.ts";
 import { addOutletRoutes } from "./outlet-routes.ts";
 import { addRunRoutes } from "./run-routes.ts";
+import { addTriggerRoutes } from "./trigger-routes.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 declare module "fastify" {
@@ -72,6 +73,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   addFeedRoutes(app, options, room);
   addRunRoutes(app, options);
   addOutletRoutes(app, options);
+  addTriggerRoutes(app, options);
   await listen(app, config.host, config.pipelinesPort);
   return {
     port: (app.server.address() as AddressInfo).port,

@@ -4,7 +4,7 @@ export interface Principal {
   readonly id: string;
 }
 
-/** read: look and poll. admin: pull now, try a dead message again. */
+/** read: look and poll. admin: pull or train now, try a dead message again. */
 export type Action = "read" | "admin";
 
 /**

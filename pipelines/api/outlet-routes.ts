@@ -6,7 +6,7 @@ import { assertKnown, integerOf, type Query } from "./query.ts";
 
 const DEAD = { min: 1, max: 1000, otherwise: 100 };
 
-/** Steering by hand: dead messages, and a pull now. */
+/** Steering by hand: dead messages. */
 export function addOutletRoutes(app: FastifyInstance, parts: ApiParts): void {
   const read = { config: { action: "read" } } as const;
   const admin = { config: { action: "admin" } } as const;
@@ -29,18 +29,6 @@ export function addOutletRoutes(app: FastifyInstance, parts: ApiParts): void {
       const found = await retryDead(parts.store, params.name, params.id, parts.clock());
       if (!found) throw new ApiError(404, `no dead message '${params.id.slice(0, 64)}'`);
       return reply.code(202).send({ id: params.id, status: "pending" });
-    },
-  );
-  app.post<{ Params: { feed: string }; Querystring: Query }>(
-    "/v1/feeds-in/:feed/pull",
-    admin,
-    async ({ params, query }, reply) => {
-      assertKnown(query, []);
-      if (!Object.hasOwn(parts.project().feeds, params.feed)) {
-        throw new ApiError(404, `no feed in '${params.feed.slice(0, 64)}' in the project file`);
-      }
-      await parts.triggers.pull(params.feed);
-      return reply.code(202).send({ feed: params.feed });
     },
   );
 }

@@ -11,16 +11,19 @@ export interface DataFile {
 }
 
 /**
- * `datasets/<name>/versions/<n>.json`, written once: the files of one version in the order of their
- * landing. A version holds every file of the one before, and the new ones.
+ * `data/<dataset>/versions/<n>.json`, written once: what one version adds to the one before. All the
+ * files of version n are those of the documents 1 to n, in this order; the store tells them at once.
  */
 export interface DatasetVersion {
   readonly schemaVersion: 1;
   readonly dataset: string;
   readonly version: number;
-  readonly files: readonly DataFile[];
+  readonly file: DataFile;
+  /** Of the whole version. */
   readonly rows: number;
+  /** Of the whole version. */
+  readonly files: number;
   readonly schema: readonly ColumnSchema[];
-  /** Of the contract that the last file was checked against; null before there is one. */
+  /** Of the contract that the file was checked against; null before there is one. */
   readonly contractVersion: number | null;
 }

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import type { NumberColumn, TextColumn } from "./column.ts";
 import { type DataEngine, fromParquet, openDataEngine, quoteText } from "./duckdb.ts";
-import { readTable } from "./read-table.ts";
+import { readTable, readTables } from "./read-table.ts";
 
 describe("the data engine", () => {
   let folder = "";
@@ -41,6 +42,56 @@ describe("the data engine", () => {
     const table = await readTable(engine, "range(10000) AS r(i)", [{ name: "i", type: "integer" }]);
     assert.equal(table.rows, 10_000);
     assert.equal(table.columns.get("i")?.values[9999], 9999);
+  });
+
+  it("gives a table without rows its columns, of the right kind", async () => {
+    const table = await readTable(engine, "range(0) AS r(i)", [
+      { name: "i", type: "integer" },
+      { name: "i", type: "text" },
+    ]);
+    assert.equal(table.rows, 0);
+    assert.deepEqual(table.columns.get("i"), { kind: "text", values: [] });
+  });
+
+  it("reads in pieces, each row once and in order", async () => {
+    const path = join(folder, "pieces.parquet");
+    await engine.run(
+      `COPY (SELECT i, 'row ' || i AS s FROM range(10000) AS r(i)) TO ${quoteText(path)} (FORMAT parquet)`,
+    );
+    const sizes: number[] = [];
+    const numbers: number[] = [];
+    const texts: (string | null)[] = [];
+    const schema = [
+      { name: "i", type: "integer" },
+      { name: "s", type: "text" },
+    ] as const;
+    for await (const piece of readTables(engine, fromParquet([path]), schema, 3000)) {
+      sizes.push(piece.rows);
+      numbers.push(...(piece.columns.get("i") as NumberColumn).values);
+      texts.push(...(piece.columns.get("s") as TextColumn).values);
+    }
+    assert.ok(sizes.length === 3 && Math.max(...sizes) < 6000, String(sizes));
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 10_000 }, (_, i) => i),
+    );
+    assert.deepEqual(
+      texts,
+      numbers.map((i) => `row ${i}`),
+    );
+  });
+
+  it("can be used again when a reader stopped half-way", async () => {
+    for await (const piece of readTables(
+      engine,
+      "range(100000) AS r(i)",
+      [{ name: "i", type: "integer" }],
+      10,
+    )) {
+      assert.ok(piece.rows >= 10);
+      break;
+    }
+    assert.equal((await engine.rows("SELECT 1 AS one")).length, 1);
   });
 
   it("touches nothing outside its folders, whatever the SQL says", async () => {

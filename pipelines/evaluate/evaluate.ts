@@ -42,6 +42,7 @@ export const evaluate: JobWork<"evaluate"> = async (spec, context) => {
     features: spec.features,
     otherFeatures: champion.kind === "askable" ? champion.features : [],
     slices: settings.slices ?? [],
+    spillFolder: join(context.folder, "spill"),
   });
   const model = await openOnnx(spec.candidatePath, config.task);
   try {
@@ -160,7 +161,7 @@ async function writeReport(
   spec: EvaluateSpec,
   context: JobContext,
   model: OnnxModel,
-  { table, truth, unlabelled }: EvaluationRows,
+  { table, truth, unlabelled, beyondMemory }: EvaluationRows,
   candidate: Float64Array,
   result: EvaluateResult,
 ): Promise<void> {
@@ -178,6 +179,7 @@ async function writeReport(
     model: spec.model,
     championVersion: spec.champion?.version ?? null,
     unlabelled,
+    beyondMemory,
     ...result,
     calibration: calibrationTable(truth, candidate, CALIBRATION_BINS),
     importance,

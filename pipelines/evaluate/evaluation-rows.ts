@@ -7,6 +7,7 @@ import {
 } from "../compile/read-features.ts";
 import type { ColumnSchema, NumberColumn, Table } from "../datasets/column.ts";
 import { fromParquet, openDataEngine, quoteName } from "../datasets/duckdb.ts";
+import { MAX_CELLS } from "../datasets/max-cells.ts";
 import { readTable } from "../datasets/read-table.ts";
 import { JobError } from "../jobs/job-error.ts";
 import type { ModelConfig } from "../project/project.ts";
@@ -20,6 +21,8 @@ export interface EvaluationRows {
   readonly truth: Float64Array;
   /** Rows without a known truth, left out. */
   readonly unlabelled: number;
+  /** Rows left out because all would not fit into memory: the first in the file. */
+  readonly beyondMemory: number;
 }
 
 export interface RowsRequest {
@@ -30,12 +33,17 @@ export interface RowsRequest {
   /** Features that another model takes; those that the file has not, or of another type, are left out. */
   readonly otherFeatures: readonly Feature[];
   readonly slices: readonly string[];
+  /** Larger-than-memory work of the data engine. Absolute. */
+  readonly spillFolder: string;
+  /** MAX_CELLS unless told. */
+  readonly maxCells?: number;
 }
 
 /** @throws JobError for a column that is not there, no rows, or a binary target that is not 0 and 1 */
 export async function readEvaluationRows(request: RowsRequest): Promise<EvaluationRows> {
-  const { path, config, features, otherFeatures, slices } = request;
-  const engine = await openDataEngine({ folders: [dirname(path)] });
+  const { path, config, features, otherFeatures, slices, spillFolder } = request;
+  const folders = [dirname(path), dirname(spillFolder)];
+  const engine = await openDataEngine({ folders, spillFolder });
   try {
     const file = fromParquet([path]);
     const types = await columnTypes(engine, file);
@@ -46,14 +54,19 @@ export async function readEvaluationRows(request: RowsRequest): Promise<Evaluati
       ...slices.map((name) => sliceSchema(name, types)),
     ]);
     const target = targetOf(config.target, types);
-    const known = `${file} WHERE ${quoteName(config.target)} IS NOT NULL`;
+    const isKnown = `${quoteName(config.target)} IS NOT NULL`;
+    const [all] = await engine.rows(
+      `SELECT count(*)::DOUBLE AS rows, (count(*) FILTER (${isKnown}))::DOUBLE AS known FROM ${file}`,
+    );
+    const labelled = Number(all?.["known"]);
+    const mostRows = Math.floor((request.maxCells ?? MAX_CELLS) / (schema.length + 1));
+    const beyondMemory = Math.max(0, labelled - mostRows);
+    const known = `(SELECT * FROM ${file} WHERE ${isKnown} OFFSET ${beyondMemory})`;
     const table = await readTable(engine, known, schema);
     const truths = await readTable(engine, known, [target]);
     const truth = (truths.columns.get(target.name) as NumberColumn).values;
     assertTruth(truth, config);
-    const [all] = await engine.rows(`SELECT count(*)::DOUBLE AS rows FROM ${file}`);
-    const unlabelled = Number(all?.["rows"]) - table.rows;
-    return { table, truth, unlabelled };
+    return { table, truth, unlabelled: Number(all?.["rows"]) - labelled, beyondMemory };
   } finally {
     engine.close();
   }

@@ -59,7 +59,8 @@ export function isHidden(treatment: Treatment): boolean {
   return treatment === "hash" || treatment === "mask" || treatment === "drop";
 }
 
-function assertNames(names: readonly string[], treated: readonly string[]): void {
+/** @throws JobError for a treatment of a column that did not come, and for names that differ only in case */
+export function assertNames(names: readonly string[], treated: readonly string[]): void {
   const missing = treated.filter((name) => !names.includes(name));
   if (missing.length > 0) {
     throw new JobError(

@@ -4,13 +4,15 @@ import { JobError } from "../jobs/job-error.ts";
 import type { ColumnType } from "../project/project.ts";
 import type { CursorKind } from "./cursor-value.ts";
 
-/** A file that was taken. */
+/** A file that was taken, or refused. */
 export interface SeenFile {
   readonly name: string;
   readonly bytes: number;
   readonly sha256: string;
   /** Epoch milliseconds of the inode's last change: while it and the size stay, so did the content. */
   readonly changedMs: number;
+  /** Why it was refused, without values; null: it was taken. */
+  readonly refusal: string | null;
 }
 
 /** Rows that were taken and that the next pull may read again. */
@@ -23,7 +25,12 @@ export interface SeenRow {
 }
 
 export type MemoryContent =
-  | { readonly kind: "files"; readonly files: readonly SeenFile[] }
+  | {
+      readonly kind: "files";
+      readonly files: readonly SeenFile[];
+      /** A print of what the refusals went by: under other rules the files are tried again. */
+      readonly rules: string;
+    }
   | {
       readonly kind: "rows";
       /** null before the first row, or without a cursor. */
@@ -39,7 +46,7 @@ export interface KnownColumn {
 
 /**
  * What a feed remembers beside its cursor: `seenFile`. JSON lines, the first the header, then one
- * entry each: `[name, bytes, sha256, changedMs]` of a file, `[at, digest, count]` of rows.
+ * entry each: `[name, bytes, sha256, changedMs, refusal]` of a file, `[at, digest, count]` of rows.
  */
 export interface FeedMemory {
   /** As they last came, in the order of the batches. */
@@ -57,6 +64,8 @@ interface Header {
   readonly schemaVersion: 1;
   readonly kind: MemoryContent["kind"];
   readonly cursorKind: CursorKind | null;
+  /** Of files; null for rows. */
+  readonly rules: string | null;
   readonly keyCheck: string | null;
   readonly columns: readonly KnownColumn[];
 }
@@ -78,13 +87,15 @@ export async function readMemory(path: string | null): Promise<FeedMemory> {
   }
 }
 
+type FileEntry = [string, number, string, number, string | null];
+
 function readContent(header: Header, lines: readonly string[]): MemoryContent {
   if (header.kind === "files") {
     const files = lines.map((line) => {
-      const [name, bytes, sha256, changedMs] = JSON.parse(line) as [string, number, string, number];
-      return { name, bytes, sha256, changedMs };
+      const [name, bytes, sha256, changedMs, refusal] = JSON.parse(line) as FileEntry;
+      return { name, bytes, sha256, changedMs, refusal };
     });
-    return { kind: "files", files };
+    return { kind: "files", files, rules: header.rules ?? "" };
   }
   const rows = lines.map((line) => {
     const [at, digest, count] = JSON.parse(line) as [string | null, string, number];
@@ -105,6 +116,7 @@ export async function writeMemory(
     schemaVersion: 1,
     kind: content.kind,
     cursorKind: content.kind === "rows" ? content.cursorKind : null,
+    rules: content.kind === "files" ? content.rules : null,
     keyCheck: memory.keyCheck,
     columns: memory.columns,
   };
@@ -124,7 +136,15 @@ export async function writeMemory(
 
 function entriesOf(content: MemoryContent): readonly unknown[] {
   if (content.kind === "files") {
-    return content.files.map((file) => [file.name, file.bytes, file.sha256, file.changedMs]);
+    return content.files.map(
+      ({ name, bytes, sha256, changedMs, refusal }): FileEntry => [
+        name,
+        bytes,
+        sha256,
+        changedMs,
+        refusal,
+      ],
+    );
   }
   return content.rows.map((row) => [row.at?.toString() ?? null, row.digest, row.count]);
 }

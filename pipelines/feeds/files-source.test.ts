@@ -62,16 +62,17 @@ describe("a feed of files", () => {
     ]);
   });
 
-  it("takes a file whose content changed again, and says so; a touched one not", async () => {
+  it("takes a file whose content changed again where rows have a key; a touched one not", async () => {
     const path = put("a.csv", "id\n1\n");
-    await kit.pull(feedOf("*.csv", "csv"));
+    const dataset = { key: ["id"] };
+    await kit.pull(feedOf("*.csv", "csv"), dataset);
     put("a.csv", "id\n1\n", 30);
-    assert.equal((await kit.pull(feedOf("*.csv", "csv"))).result.outcome, "empty");
+    assert.equal((await kit.pull(feedOf("*.csv", "csv"), dataset)).result.outcome, "empty");
     assert.deepEqual(kit.logs, []);
     writeFileSync(path, "id\n2\n");
     utimesSync(path, 1, 1);
-    assert.deepEqual((await kit.pull(feedOf("*.csv", "csv"))).rows, [{ id: "2" }]);
-    assert.deepEqual(kit.logs, ["a file changed after it was taken: it is a new one"]);
+    assert.deepEqual((await kit.pull(feedOf("*.csv", "csv"), dataset)).rows, [{ id: "2" }]);
+    assert.deepEqual(kit.logs, ["a file changed after it was taken: its rows come again"]);
   });
 
   it("leaves files that are still being written", async () => {
@@ -87,21 +88,19 @@ describe("a feed of files", () => {
     for (const name of ["a", "b", "c"]) put(`${name}.csv`, `id\n${name}1\n${name}2\n`);
     const pulls = await kit.drain(feedOf("*.csv", "csv", { batchRows: 3 }));
     assert.deepEqual(
-      pulls.map(({ rows, result }) => [rows.length, result.hasMore]),
+      pulls.map(({ rows, result }) => [rows.length, result.hasMore, result.batch?.isPartial]),
       [
-        [4, true],
-        [2, false],
+        [4, true, true],
+        // One file is whole, whatever came before it.
+        [2, false, false],
       ],
     );
   });
 
-  it("refuses a link out of the folder and follows one within", async () => {
+  it("follows a link within the folder", async () => {
     put("real.txt", "id\n1\n");
     symlinkSync(join(inbox, "real.txt"), join(inbox, "in.csv"));
     assert.equal((await kit.pull(feedOf("*.csv", "csv"))).rows.length, 1);
-    writeFileSync(join(kit.folder, "outside"), "id\n1\n");
-    symlinkSync(join(kit.folder, "outside"), join(inbox, "out.csv"));
-    await assert.rejects(kit.pull(feedOf("*.csv", "csv")), /link out of the feed's folder/);
   });
 
   it("reads NDJSON and arrays; what is nested becomes JSON text", async () => {
@@ -163,12 +162,8 @@ describe("a feed of files", () => {
     }
   });
 
-  it("refuses a treatment of a column that did not come, and a hash without a key", async () => {
+  it("needs a key for a hash", async () => {
     put("a.csv", "id,b\n1,2\n");
-    await assert.rejects(
-      kit.pull(feedOf("*.csv", "csv", { sanitise: { mail: "drop" } })),
-      new JobError("sanitise names mail, but the columns that came are id, b"),
-    );
     await assert.rejects(
       kit.pull(feedOf("*.csv", "csv", { sanitise: { b: "hash" } })),
       new JobError("sanitise hashes b, but the project has no hashKey"),
@@ -218,25 +213,25 @@ describe("a feed of files", () => {
       Object.values(types),
     );
     put("b.csv", "zip,n,i,b,t\n1,abc,1.5,maybe,yesterday\n2,1,2,0,20240101\n");
-    await assert.rejects(kit.pull(feedOf("*.csv", "csv"), { types }), (error: JobError) => {
-      assert.ok(error instanceof JobError);
-      for (const part of [
-        "n: 1 values are no number",
-        "i: 1 values are no integer",
-        "b: 1 values are no boolean",
-        "t: 2 values are no timestamp",
-      ]) {
-        assert.ok(error.message.includes(`column ${part}`), `${part} in ${error.message}`);
-      }
-      assert.doesNotMatch(error.message, /abc|maybe|yesterday/);
-      return true;
-    });
+    const refused = await kit.pull(feedOf("*.csv", "csv"), { types });
+    const [{ name = "", reason = "" } = {}] = refused.result.refusedFiles;
+    assert.equal(name, "b.csv");
+    for (const part of [
+      "n: 1 values are no number",
+      "i: 1 values are no integer",
+      "b: 1 values are no boolean",
+      "t: 2 values are no timestamp",
+    ]) {
+      assert.ok(reason.includes(`column ${part}`), `${part} in ${reason}`);
+    }
+    assert.doesNotMatch(reason, /abc|maybe|yesterday/);
   });
 
   it("refuses integers beyond 2^53 unless they are declared as text", async () => {
     put("a.csv", "id\n9007199254740993\n");
-    await assert.rejects(
-      kit.pull(feedOf("*.csv", "csv")),
+    const { result } = await kit.pull(feedOf("*.csv", "csv"));
+    assert.match(
+      result.refusedFiles[0]?.reason ?? "",
       /column id: 1 values are no integer within ±\(2\^53-1\)/,
     );
     assert.deepEqual((await kit.pull(feedOf("*.csv", "csv"), { types: { id: "text" } })).rows, [
@@ -254,28 +249,6 @@ describe("a feed of files", () => {
       result.batch?.schema.map(({ type }) => type),
       ["number", "text", "integer"],
     );
-  });
-
-  it("says which file is broken, and where, without its content", async () => {
-    const cases = [
-      ["csv", "id,b\n1,secret\n2,secret,3\n", /a\.x: expected CSV/],
-      [
-        "csv",
-        `id,b\n${"1,x\n".repeat(30_000)}2,secret,3\n`,
-        /a\.x: expected 2 columns, line 30002, found 3/,
-      ],
-      ["json", '{"id":1}\n{"id":secret\n', /a\.x: expected JSON objects.*line/],
-      ["parquet", "secret", /a\.x: expected a Parquet file/],
-    ] as const;
-    for (const [format, content, message] of cases) {
-      put("a.x", content);
-      await assert.rejects(kit.pull(feedOf("a.x", format)), (error: JobError) => {
-        assert.ok(error instanceof JobError);
-        assert.match(error.message, message);
-        assert.doesNotMatch(error.message, /secret/);
-        return true;
-      });
-    }
   });
 
   it("reads semicolons too, and one delimiter a batch", async () => {

@@ -3,7 +3,7 @@ import type { JobContext } from "../jobs/job.ts";
 import { JobError } from "../jobs/job-error.ts";
 import type { ColumnType, Treatment } from "../project/project.ts";
 import type { FeedMemory, MemoryContent } from "./feed-memory.ts";
-import type { PullSpec } from "./pull-spec.ts";
+import type { PullSpec, RefusedFile } from "./pull-spec.ts";
 
 /** A column as its source gave it. */
 export interface RawColumn {
@@ -27,8 +27,20 @@ export interface Intake {
   /** Of the state after these rows. */
   readonly cursor: string | null;
   readonly content: MemoryContent;
+  /** Names of the files that the rows are in; empty for a source of rows. */
+  readonly fileNames: readonly string[];
+  /** Files that this reading refused; `content` remembers them. */
+  readonly refused: readonly RefusedFile[];
   /** Rejects with a transient JobError if the source changed under the reader. */
   settle(): Promise<void>;
+}
+
+/** What a source of files is told when its rows did not go through. */
+export interface FileLimits {
+  /** Most files of one batch: with one, what goes wrong is that file's. */
+  readonly most: number;
+  /** Names of files whose rows did not go through, and why: they are refused. */
+  readonly blamed: ReadonlyMap<string, string>;
 }
 
 export interface IntakeRequest {
@@ -40,6 +52,7 @@ export interface IntakeRequest {
   /** Columns whose text must arrive as it is written: declared, treated, or text before. */
   readonly verbatim: ReadonlySet<string>;
   treatmentOf(column: string): Treatment;
+  readonly files: FileLimits;
 }
 
 /** Reads what is new. Rejects with JobError; transient when the other side was away. */

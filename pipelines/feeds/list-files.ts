@@ -10,6 +10,8 @@ export interface FoundFile {
   readonly path: string;
   readonly bytes: number;
   readonly changedMs: number;
+  /** Why it cannot be read; null: nothing is known against it. */
+  readonly problem: string | null;
 }
 
 /** A file that was written to within this time may still grow. */
@@ -21,7 +23,7 @@ const UNFINISHED = /\.(tmp|part|open)$/i;
 /**
  * Regular files of a folder whose name fits the pattern (`*` stands for any characters), ordered by
  * name; without those that are still being written.
- * Rejects with JobError when there is no such folder or a link leads out of it.
+ * A link that leads out of it is listed with its problem. Rejects with JobError when there is no such folder.
  */
 export async function listFiles(
   folder: string,
@@ -37,9 +39,11 @@ export async function listFiles(
   const found: FoundFile[] = [];
   for (const name of names.filter((each) => fits.test(each) && !UNFINISHED.test(each)).sort()) {
     const path = join(folder, name);
-    const stats = await statInside(folder, path);
-    if (stats === null || !stats.isFile() || isGrowing(stats, nowMs)) continue;
-    found.push({ name, path, bytes: stats.size, changedMs: stats.ctimeMs });
+    const looked = await statInside(folder, path);
+    if (looked === null) continue;
+    const { stats, problem } = looked;
+    if (problem === null && (!stats.isFile() || isGrowing(stats, nowMs))) continue;
+    found.push({ name, path, bytes: stats.size, changedMs: stats.ctimeMs, problem });
   }
   return found;
 }
@@ -49,18 +53,34 @@ function patternOf(pattern: string): RegExp {
   return new RegExp(`^${parts.join(".*")}$`, "s");
 }
 
+interface Looked {
+  /** Of the link itself when there is a problem. */
+  readonly stats: Stats;
+  readonly problem: string | null;
+}
+
 /** null for a file that is gone. */
-async function statInside(folder: string, path: string): Promise<Stats | null> {
+async function statInside(folder: string, path: string): Promise<Looked | null> {
   try {
-    if ((await lstat(path)).isSymbolicLink()) {
-      const target = await realpath(path);
-      if (!target.startsWith((await realpath(folder)) + sep)) {
-        throw new JobError(`${path} is a link out of the feed's folder: it is not followed`);
-      }
-    }
-    return await stat(path);
+    const own = await lstat(path);
+    const problem = own.isSymbolicLink() ? await explainLink(folder, path) : null;
+    return { stats: problem === null ? await stat(path) : own, problem };
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** Why the link is not followed; null: it stays within the folder. */
+async function explainLink(folder: string, path: string): Promise<string | null> {
+  try {
+    const target = await realpath(path);
+    if (target.startsWith((await realpath(folder)) + sep)) return null;
+    return "it is a link out of the feed's folder, which is not followed";
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ELOOP") {
+      return "it is a link to itself";
+    }
     throw error;
   }
 }

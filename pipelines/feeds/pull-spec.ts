@@ -17,6 +17,8 @@ export interface PullSpec {
   readonly projectFolder: string;
   readonly hashKey: SecretRef | null;
   readonly state: FeedState;
+  /** The pull before left rows waiting: this one goes on with the same answer. */
+  readonly isContinued: boolean;
 }
 
 export interface PullResult {
@@ -30,6 +32,14 @@ export interface PullResult {
   readonly hasMore: boolean;
   /** Why it was refused, one line a column, without values. */
   readonly problems: readonly string[];
+  /** Files that cannot be taken; the others are. Each is told once, and tried again when its content or the project's rules for it change. */
+  readonly refusedFiles: readonly RefusedFile[];
+}
+
+export interface RefusedFile {
+  readonly name: string;
+  /** Without values. */
+  readonly reason: string;
 }
 
 export interface PulledBatch {
@@ -38,6 +48,8 @@ export interface PulledBatch {
   readonly sha256: string;
   readonly bytes: number;
   readonly rows: number;
+  /** A piece of an answer that came in several batches, the last piece too: its number of rows says nothing. */
+  readonly isPartial: boolean;
   readonly schema: readonly ColumnSchema[];
   /** What happened to the columns, by name: for lineage and the model card. */
   readonly treatments: Readonly<Record<string, string>>;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type DataEngine, openDataEngine, quoteName, quoteText } from "../datasets/duckdb.ts";
 import type { JobContext, JobWork } from "../jobs/job.ts";
 import { JobError } from "../jobs/job-error.ts";
+import { explainNoRoom } from "../jobs/no-room.ts";
 import { readSecretRef } from "../project/read-secret.ts";
 import { isHidden, type PlannedColumn, planColumns, treatmentIn } from "./column-plan.ts";
 import {
@@ -50,16 +51,36 @@ export const pull: JobWork<"pull"> = async (spec, context) => {
     if (hashKey !== null) {
       await loadHashKey(engine, hashKey, (bytes) => createHash("sha256").update(bytes).digest());
     }
-    const request = requestOf(spec, context, engine, memory, hashKey);
-    const intake = await READERS[spec.feed.connector.kind](request);
-    await context.pause("read");
-    return await landIntake(request, intake);
+    return await readAndLand(requestOf(spec, context, engine, memory, hashKey));
   } catch (error) {
     throw explainEngineError(error);
   } finally {
     engine.close();
   }
 };
+
+/**
+ * When the rows of several files do not go through, each is read alone: the one whose rows still do
+ * not is refused, and the others go on.
+ */
+async function readAndLand(request: IntakeRequest): Promise<PullResult> {
+  const { spec, context } = request;
+  const blamed = new Map<string, string>();
+  let most = Number.POSITIVE_INFINITY;
+  for (;;) {
+    const intake = await READERS[spec.feed.connector.kind]({ ...request, files: { most, blamed } });
+    await context.pause("read");
+    try {
+      return await landIntake(request, intake);
+    } catch (thrown) {
+      const error = explainEngineError(thrown);
+      const [file] = intake.fileNames;
+      if (!(error instanceof JobError) || error.isTransient || file === undefined) throw error;
+      if (intake.fileNames.length === 1) blamed.set(file, error.message);
+      most = 1;
+    }
+  }
+}
 
 function assertHashKey({ feed }: PullSpec, hashKey: string | null): void {
   const hashed = Object.entries(feed.sanitise ?? {}).filter(
@@ -111,16 +132,17 @@ function requestOf(
     hashKey,
     verbatim: new Set([...hidden, ...texts, ...Object.keys(spec.dataset.types ?? {})]),
     treatmentOf: (column) => treatmentIn(sanitise, column),
+    files: { most: Number.POSITIVE_INFINITY, blamed: new Map() },
   };
 }
 
 async function landIntake(request: IntakeRequest, intake: Intake): Promise<PullResult> {
   const { spec, context, engine } = request;
-  const { hasMore } = intake;
+  const { hasMore, refused } = intake;
   if (intake.rows === 0) {
     const state = await remember(request, intake, request.memory.columns);
     await intake.settle();
-    return { outcome: "empty", batch: null, state, hasMore, problems: [] };
+    return { outcome: "empty", batch: null, state, hasMore, problems: [], refusedFiles: refused };
   }
   const columns = planColumns({
     columns: intake.columns,
@@ -131,7 +153,15 @@ async function landIntake(request: IntakeRequest, intake: Intake): Promise<PullR
   });
   const problems = await surveyColumns(engine, intake.from, columns, spec.feedName);
   if (problems.length > 0) {
-    return { outcome: "refused", batch: null, state: spec.state, hasMore: false, problems };
+    // Files that were refused are found again: their memory does not move either.
+    return {
+      outcome: "refused",
+      batch: null,
+      state: spec.state,
+      hasMore: false,
+      problems,
+      refusedFiles: [],
+    };
   }
   const batch = await writeBatch(request, intake, columns);
   const state = await remember(request, intake, knownAfter(request, intake, columns));
@@ -139,7 +169,7 @@ async function landIntake(request: IntakeRequest, intake: Intake): Promise<PullR
   await context.pause("written");
   context.metric("rows", batch.rows);
   context.metric("bytes", batch.bytes);
-  return { outcome: "batch", batch, state, hasMore, problems: [] };
+  return { outcome: "batch", batch, state, hasMore, problems: [], refusedFiles: refused };
 }
 
 async function findEmpty(engine: DataEngine, { columns, from }: Intake): Promise<Set<string>> {
@@ -166,6 +196,7 @@ async function writeBatch(
     file: BATCH_FILE,
     ...(await syncAndHash(path)),
     rows: intake.rows,
+    isPartial: (intake.hasMore || spec.isContinued) && intake.fileNames.length !== 1,
     schema: columns.map(({ schema }) => schema),
     treatments: Object.fromEntries(
       intake.columns.map(({ name }) => [name, treatmentIn(sanitise, name)]),
@@ -213,6 +244,8 @@ async function remember(
 /** The engine quotes rows in errors about values: those words are not passed on. */
 function explainEngineError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
+  const noRoom = explainNoRoom(error);
+  if (noRoom !== null) return noRoom;
   const [, kind] = /^(Out of Memory|Conversion|Invalid Input|IO) Error/.exec(error.message) ?? [];
   if (kind === undefined) return error;
   if (kind === "Out of Memory") {

@@ -136,6 +136,8 @@ export async function openRowTaker(
         hasMore,
         cursor: kind === null || cursor === null ? null : formatCursor(kind, cursor),
         content: { kind: "rows", cursorKind: kind, rows: rememberRows(before.seen, taken, floor) },
+        fileNames: [],
+        refused: [],
         settle: () => Promise.resolve(),
       };
     },

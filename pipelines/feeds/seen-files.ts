@@ -1,36 +1,42 @@
 import type { SeenFile } from "./feed-memory.ts";
 import type { FoundFile } from "./list-files.ts";
 
-/** The files that were taken. A file is its name, size and content: changed, it is another. */
+/** The files that were taken or refused. A file is its name, size and content: changed, it is another. */
 export interface SeenFiles {
-  /** Its inode did not change since it was taken: no need to read it. */
+  /** Its inode did not change since it was looked at: no need to read it. */
   isUntouched(file: FoundFile): boolean;
-  hasName(name: string): boolean;
-  /** @returns false when this content was taken before; then only the time of its inode is new */
-  add(file: SeenFile): boolean;
+  /** Whether a file of this name was taken, with whatever content. */
+  wasTaken(name: string): boolean;
+  /** What is known of this very content under its name; null: nothing. */
+  find(file: Pick<SeenFile, "name" | "bytes" | "sha256">): SeenFile | null;
+  /** Of a name only the last refusal is kept. */
+  put(file: SeenFile): void;
   list(): readonly SeenFile[];
 }
 
 export function indexSeenFiles(files: readonly SeenFile[]): SeenFiles {
   const byName = new Map<string, SeenFile[]>();
-  const add = (file: SeenFile) => {
-    const others = byName.get(file.name) ?? [];
-    byName.set(file.name, others);
-    const known = others.findIndex(
-      ({ bytes, sha256 }) => bytes === file.bytes && sha256 === file.sha256,
+  const of = (name: string) => byName.get(name) ?? [];
+  const put = (file: SeenFile) => {
+    const others = of(file.name).filter(
+      (each) => !isSame(each, file) && (file.refusal === null || each.refusal === null),
     );
-    if (known === -1) others.push(file);
-    else others[known] = file;
-    return known === -1;
+    byName.set(file.name, [...others, file]);
   };
-  files.forEach(add);
+  files.forEach(put);
   return {
-    isUntouched({ name, bytes, changedMs }) {
-      const others = byName.get(name) ?? [];
-      return others.some((each) => each.bytes === bytes && each.changedMs === changedMs);
-    },
-    hasName: (name) => byName.has(name),
-    add,
+    isUntouched: ({ name, bytes, changedMs }) =>
+      of(name).some((each) => each.bytes === bytes && each.changedMs === changedMs),
+    wasTaken: (name) => of(name).some(({ refusal }) => refusal === null),
+    find: (file) => of(file.name).find((each) => isSame(each, file)) ?? null,
+    put,
     list: () => [...byName.values()].flat(),
   };
+}
+
+function isSame(
+  one: Pick<SeenFile, "bytes" | "sha256">,
+  other: Pick<SeenFile, "bytes" | "sha256">,
+): boolean {
+  return one.bytes === other.bytes && one.sha256 === other.sha256;
 }

@@ -5,7 +5,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import type { JobFile, JobKind, Jobs } from "./job.ts";
@@ -63,7 +63,8 @@ function writeWhole(path: string, value: unknown): void {
   const temporary = `${path}.tmp`;
   const file = openSync(temporary, "w", 0o600);
   try {
-    writeSync(file, `${JSON.stringify(value, null, 2)}\n`);
+    // Unlike writeSync, all of it or an error.
+    writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
     fsyncSync(file);
   } finally {
     closeSync(file);

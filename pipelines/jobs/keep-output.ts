@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { createWriteStream, type WriteStream } from "node:fs";
+import { appendFileSync, createWriteStream, type WriteStream } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 
@@ -8,6 +8,8 @@ export interface JobMetric {
   readonly value: number;
   readonly step: number;
 }
+
+const LOG_FILE = "log.ndjson";
 
 /** Beyond these, what a job prints is dropped: neither memory nor disk grows with a job that raves. */
 const MAX_LINE_CHARS = 65_536;
@@ -33,7 +35,7 @@ export async function keepOutput(
 }
 
 async function keepLines(stdout: Readable, folder: string, metrics: JobMetric[]): Promise<void> {
-  const file = openLog(join(folder, "log.ndjson"), MAX_LOG_CHARS);
+  const file = openLog(join(folder, LOG_FILE), MAX_LOG_CHARS);
   const lines = new LineSplitter((line) => {
     file.write(`${line}\n`);
     const metric = readMetric(line);
@@ -42,7 +44,7 @@ async function keepLines(stdout: Readable, folder: string, metrics: JobMetric[])
   stdout.setEncoding("utf8").on("data", (text: string) => lines.push(text));
   await closed(stdout);
   lines.end();
-  file.end();
+  await file.end();
 }
 
 async function keepErrors(stderr: Readable, folder: string): Promise<string> {
@@ -54,7 +56,7 @@ async function keepErrors(stderr: Readable, folder: string): Promise<string> {
     tail = (tail + text).slice(-STDERR_TAIL_CHARS);
   });
   await closed(stderr);
-  (file as Log | null)?.end();
+  await (file as Log | null)?.end();
   return tail;
 }
 
@@ -64,7 +66,8 @@ function closed(stream: Readable): Promise<void> {
 
 interface Log {
   write(text: string): void;
-  end(): void;
+  /** Resolves when what was written is in the file, or cannot be. */
+  end(): Promise<void>;
 }
 
 function openLog(path: string, maxChars: number): Log {
@@ -78,8 +81,22 @@ function openLog(path: string, maxChars: number): Log {
       left -= text.length;
       file.write(text);
     },
-    end: () => void file.end(),
+    end() {
+      const done = new Promise<void>((resolve) => file.once("close", () => resolve()));
+      file.end();
+      return file.closed ? Promise.resolve() : done;
+    },
   };
+}
+
+/** Adds what went wrong after a job had ended to what it printed. */
+export function logDefect(folder: string, error: Error): void {
+  const line = JSON.stringify({ log: "defect", stack: error.stack ?? error.message });
+  try {
+    appendFileSync(join(folder, LOG_FILE), `${line.slice(0, MAX_LINE_CHARS)}\n`, { mode: 0o600 });
+  } catch {
+    // As above: its end is stored all the same.
+  }
 }
 
 /** Lines out of pieces; of a longer one only its beginning. */

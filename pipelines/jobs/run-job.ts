@@ -1,15 +1,16 @@
+import { describeDefect } from "./describe-defect.ts";
+import { EXIT_AGAIN, EXIT_FAILED } from "./exit-code.ts";
 import type { JobContext, JobKind } from "./job.ts";
 import { JobError } from "./job-error.ts";
 import { readJob, writeFailure, writeResult } from "./job-files.ts";
 import { JOB_TABLE } from "./job-table.ts";
+import { explainNoRoom } from "./no-room.ts";
 
 export interface JobIo {
   /** Metrics and log go here, one JSON object a line (see job-line.ts). */
   readonly stdout: { write(text: string): unknown };
   readonly env: Readonly<Record<string, string | undefined>>;
 }
-
-const EXIT_FAILED = 1;
 
 /**
  * `sluice job KIND --folder F`, in a process of its own: the work over one folder. Returns the exit
@@ -31,16 +32,25 @@ export async function runJob<K extends JobKind>(
     writeResult(folder, result);
     return 0;
   } catch (thrown) {
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    const isKnown = error instanceof JobError;
-    if (!isKnown) writeLine(io, { log: "defect", stack: error.stack ?? error.message });
-    writeFailure(folder, {
-      message: isKnown ? error.message : `${error.name}: ${error.message}`,
-      isTransient: isKnown && error.isTransient,
-    });
-    return EXIT_FAILED;
+    return tellFailure(folder, io, thrown);
   } finally {
     stop.dispose();
+  }
+}
+
+function tellFailure(folder: string, io: JobIo, thrown: unknown): number {
+  const error =
+    explainNoRoom(thrown) ?? (thrown instanceof Error ? thrown : new Error(`${thrown}`));
+  const isKnown = error instanceof JobError;
+  if (!isKnown) writeLine(io, { log: "defect", stack: error.stack ?? error.message });
+  const message = isKnown ? error.message : describeDefect(error);
+  try {
+    writeFailure(folder, { message, isTransient: isKnown && error.isTransient });
+    return EXIT_FAILED;
+  } catch (unwritten) {
+    if (explainNoRoom(unwritten) === null) throw unwritten;
+    process.stderr.write(`no room to write what went wrong: ${message}\n`);
+    return EXIT_AGAIN;
   }
 }
 

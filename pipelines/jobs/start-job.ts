@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { EXIT_AGAIN } from "./exit-code.ts";
 import type { JobFile, JobKind, Jobs } from "./job.ts";
 import { readFailure, readResult, writeJob } from "./job-files.ts";
 import { type JobMetric, keepOutput } from "./keep-output.ts";
@@ -100,7 +101,9 @@ export function readEnd<K extends JobKind>(
     return { outcome: "lost", message: error instanceof Error ? error.message : String(error) };
   }
   const last = plainText(stderr.trim().split("\n").at(-1) ?? "");
-  return { outcome: "lost", message: last === "" ? how : `${how}: ${last.slice(0, 500)}` };
+  const message = last === "" ? how : `${how}: ${last.slice(0, 500)}`;
+  if (exitCode === EXIT_AGAIN) return { outcome: "failed", message, isTransient: true };
+  return { outcome: "lost", message };
 }
 
 /** Of whatever bytes a job left: the store takes no NUL, a terminal no escape codes. */

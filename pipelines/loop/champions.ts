@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { DEFAULT_ALIAS } from "../../protocols/core/names.ts";
 import { parseManifest, sha256Hex } from "../../protocols/repository/documents.ts";
@@ -17,7 +17,7 @@ export interface RepositoryChampion {
 const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
 
 /**
- * The champion of a model, its files copied into the home once; null when the model has none.
+ * The champion of a model, its files copied into the home; null when the model has none.
  * @throws StoreError when the repository cannot be read or holds other bytes than it says
  */
 export async function fetchChampion(
@@ -34,16 +34,29 @@ export async function fetchChampion(
     modelPath: homePaths.version(home, model, version, MODEL_FILE),
     manifestPath: homePaths.version(home, model, version, "manifest.json"),
   };
-  if (existsSync(local.modelPath) && existsSync(local.manifestPath)) return local;
+  const expected = entry.versions[version]?.manifestSha256 ?? "";
   const path = manifestPath(model, version);
+  if (isCopied(local, path, expected)) return local;
   const manifest = await read(store, path, MAX_MANIFEST_BYTES);
-  assertHash(path, manifest, entry.versions[version]?.manifestSha256 ?? "");
+  assertHash(path, manifest, expected);
   const file = modelFileOf(path, parseManifest(path, manifest));
   const bytes = await read(store, filePath(model, version, MODEL_FILE), file.bytes);
   assertHash(filePath(model, version, MODEL_FILE), bytes, file.sha256);
   writeWhole(local.modelPath, bytes);
   writeWhole(local.manifestPath, manifest);
   return local;
+}
+
+/** By the manifest's hash and the model's size: another repository has other models by the same name. */
+function isCopied(
+  { modelPath, manifestPath: copy }: RepositoryChampion,
+  path: string,
+  manifestSha256: string,
+): boolean {
+  if (!existsSync(modelPath) || !existsSync(copy)) return false;
+  const manifest = readFileSync(copy);
+  if (sha256Hex(manifest) !== manifestSha256) return false;
+  return statSync(modelPath).size === modelFileOf(path, parseManifest(path, manifest)).bytes;
 }
 
 function modelFileOf(path: string, { files }: Manifest): Manifest["files"][number] {

@@ -5,25 +5,30 @@ import type { JobMetric } from "../jobs/keep-output.ts";
 import { type JobEnd, readEnd, type StartedJob, startJob } from "../jobs/start-job.ts";
 import type { LoadedProject } from "../project/loaded-project.ts";
 import type { RepositoryStore } from "../publish/repository-store.ts";
+import { ask } from "../store/asks.ts";
 import { appendEvent } from "../store/event-log.ts";
 import type { Store } from "../store/store.ts";
 import { subjectOf } from "../store/subject.ts";
 import type { RunTable } from "../store/tables.ts";
 import { type Claim, takeClaim } from "./claim.ts";
+import { refuseCandidate } from "./commit/commit-candidate.ts";
 import { refreshContracts } from "./contract-version.ts";
 import { endRun, type RunOutcome } from "./end-run.ts";
 import { expireCaptures } from "./expire-captures.ts";
 import { expireRuns } from "./expire-runs.ts";
 import { homePaths } from "./home.ts";
+import { noteIdentity } from "./identity.ts";
 import { IncomingWatch } from "./incoming.ts";
-import type { PipelinesConfig } from "./pipelines-config.ts";
+import { isDue } from "./is-due.ts";
 import { mergeLabels } from "./merge-labels.ts";
+import type { PipelinesConfig } from "./pipelines-config.ts";
 import { plan } from "./plan.ts";
-import type { PlannedRun, Withheld } from "./planned-run.ts";
+import type { Refusal, Withheld } from "./planned-run.ts";
 import { readSnapshot } from "./read-snapshot.ts";
 import { RepositoryView } from "./repository-view.ts";
 import type { RunFacts } from "./run-facts.ts";
 import { dueRuns, enqueue, markStarted, requeue } from "./run-queue.ts";
+import { takeLabels } from "./take-labels.ts";
 import { untakenCaptureFiles } from "./untaken-capture-files.ts";
 
 /** Told as it happens; for a log, for metrics, for `sluice run`. */
@@ -48,24 +53,16 @@ export interface CoordinatorParts {
   readonly pause: (point: string) => Promise<void>;
 }
 
-/** What `sluice run SUBJECT` and the API ask for beyond the plan. */
-export interface Forced {
-  /** Model to train. */
-  model: { readonly model: string; readonly nonce: string } | null;
-  /** Feed to pull. */
-  feed: string | null;
-}
-
 const CHORES_EVERY_MS = 2_000;
 const RETENTION_EVERY_MS = 60_000;
 const END_AGAIN_MS = 1_000;
+const COORDINATOR_ENDED = "its coordinator ended";
 
 /**
  * The reconciler: looks at what is, works out what is due, starts it as processes, and takes up what
  * they bring. All state is in the store and the home, so that it may die anywhere.
  */
 export class Coordinator {
-  readonly forced: Forced = { model: null, feed: null };
   readonly #parts: CoordinatorParts;
   readonly #running = new Map<string, { run: RunTable; job: StartedJob<JobKind> }>();
   readonly #withheld = new Map<string, string>();
@@ -86,22 +83,48 @@ export class Coordinator {
     this.#facts = parts.facts;
     const { store, repository, config, listener } = parts;
     const warn = (message: string): void => listener.warn(message);
-    this.#repository = new RepositoryView(repository, config.home, warn);
+    this.#repository = new RepositoryView({ repository, store, home: config.home, warn });
     this.#incoming = new IncomingWatch({ store, repository, home: config.home, warn });
   }
 
-  /** Takes the claim, and up what an earlier coordinator left. @throws ClaimError */
+  /** Takes the claim, and up what an earlier coordinator left. @throws ClaimError, IdentityError */
   async open(): Promise<void> {
-    this.#claim = await takeClaim(this.#parts.store, this.#parts.clock);
-    const left = await this.#parts.store
+    const { store, repository, clock } = this.#parts;
+    this.#claim = await takeClaim(store, clock);
+    try {
+      await noteIdentity(store, this.#project, repository);
+    } catch (error) {
+      await this.#claim.release();
+      throw error;
+    }
+    const left = await store
       .selectFrom("runs")
       .selectAll()
       .where("status", "=", "running")
       .execute();
-    for (const run of left) {
-      const end = readEnd<JobKind>(run.folder ?? "", null, "its coordinator ended", "");
-      await this.#end(run, end, []);
+    for (const run of left) await this.#takeUp(run);
+  }
+
+  /** What a run came to whose coordinator is gone. That it is gone says nothing against the run. */
+  async #takeUp(run: RunTable): Promise<void> {
+    const end = readEnd<JobKind>(run.folder ?? "", null, COORDINATOR_ENDED, "");
+    if (end.outcome !== "lost" || end.message !== COORDINATOR_ENDED) {
+      return await this.#end(run, end, []);
     }
+    await requeue(this.#parts.store, run, COORDINATOR_ENDED, 0);
+    this.#parts.listener.ended(run, { status: "again", message: COORDINATOR_ENDED }, 0);
+  }
+
+  /** Trains a model or pulls a feed, whatever the rules and the clock say. Resolves once it is noted. */
+  async ask(subject: string): Promise<void> {
+    await ask(this.#parts.store, subject, this.#parts.clock());
+    this.#wake();
+  }
+
+  /** From now on a job that ends without a result was stopped, by us or with us. */
+  expectStop(): void {
+    this.#isClosing = true;
+    this.#wake();
   }
 
   /** Another sluice.yaml from now on. */
@@ -121,6 +144,7 @@ export class Coordinator {
     const { store, config, clock } = this.#parts;
     if (this.#claim === null) throw new Error("the coordinator is not open");
     await this.#doChores();
+    const hadLabels = await this.#takeLabels();
     const snapshot = await readSnapshot({
       store,
       project: this.#project,
@@ -129,18 +153,26 @@ export class Coordinator {
         Object.keys(this.#project.project.models),
         clock(),
       ),
+      hasIndex: this.#repository.hasIndex,
       captureFiles: await untakenCaptureFiles(store, config.captureFolder),
-      forced: this.forced.model,
       nowMs: clock(),
     });
-    const { runs, withheld } = plan(snapshot, this.forced.feed);
+    const { runs, withheld, refusals } = plan(snapshot);
     await this.#tellWithheld(withheld);
+    for (const refusal of refusals) await this.#refuse(refusal);
     const added = await enqueue(store, runs, this.#facts, clock());
-    // One that is running may have looked too early: the next one answers.
-    if (isPulled(runs, this.forced.feed)) this.forced.feed = null;
-    if (runs.some((run) => run.kind === "train")) this.forced.model = null;
     await this.#startDue();
-    return { isIdle: added === 0 && this.#running.size === 0 };
+    return { isIdle: !hadLabels && added + refusals.length === 0 && this.#running.size === 0 };
+  }
+
+  async #refuse({ candidateId, gate, reason }: Refusal): Promise<void> {
+    const { store, config, clock } = this.#parts;
+    const context = { project: this.#project, home: config.home, nowMs: clock() };
+    const subject = subjectOf.candidate(candidateId);
+    await store
+      .transaction()
+      .execute((tx) => refuseCandidate({ ...context, tx }, subject, null, gate, reason));
+    this.#parts.listener.warn(`${subject} was refused: ${reason}`);
   }
 
   /** Resolves when a job has ended, at `wake`, or after the time. */
@@ -170,23 +202,37 @@ export class Coordinator {
     await this.#claim?.release();
   }
 
+  async #takeLabels(): Promise<boolean> {
+    const { store, config, clock } = this.#parts;
+    const parts = { store, project: this.#project, home: config.home, nowMs: clock() };
+    return await takeLabels(parts);
+  }
+
   async #doChores(): Promise<void> {
     const { store, config, clock } = this.#parts;
     const nowMs = clock();
-    if (this.#hasNewProject) {
-      const context = { project: this.#project, home: config.home, nowMs };
-      await store.transaction().execute((tx) => refreshContracts({ ...context, tx }));
-      this.#hasNewProject = false;
-    }
-    if (nowMs - this.#choresAtMs < CHORES_EVERY_MS) return;
+    if (this.#hasNewProject) await this.#refreshContracts(nowMs);
+    if (!isDue(this.#choresAtMs, CHORES_EVERY_MS, nowMs)) return;
     this.#choresAtMs = nowMs;
     await this.#claim?.renew();
     await this.#incoming.look(nowMs);
     await mergeLabels(store, config.home);
-    if (nowMs - this.#retentionAtMs < RETENTION_EVERY_MS) return;
+    if (!isDue(this.#retentionAtMs, RETENTION_EVERY_MS, nowMs)) return;
     this.#retentionAtMs = nowMs;
     await expireCaptures(store, this.#project.project, nowMs);
     await expireRuns(store, config.home, nowMs);
+  }
+
+  async #refreshContracts(nowMs: number): Promise<void> {
+    const { store, config, listener } = this.#parts;
+    // First: should the rest fail again and again, nobody else takes the store over meanwhile.
+    await this.#claim?.renew();
+    const context = { project: this.#project, home: config.home, nowMs };
+    const problems = await store
+      .transaction()
+      .execute((tx) => refreshContracts({ ...context, tx }));
+    this.#hasNewProject = false;
+    for (const problem of problems) listener.warn(problem);
   }
 
   async #tellWithheld(withheld: readonly Withheld[]): Promise<void> {
@@ -291,8 +337,4 @@ export class Coordinator {
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function isPulled(runs: readonly PlannedRun[], feed: string | null): boolean {
-  return feed !== null && runs.some((run) => run.subject === subjectOf.feed(feed));
 }

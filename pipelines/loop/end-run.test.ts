@@ -5,7 +5,7 @@ import type { JobKind } from "../jobs/job.ts";
 import type { JobEnd } from "../jobs/start-job.ts";
 import type { RunTable } from "../store/tables.ts";
 import { endRun, retryWaitMs } from "./end-run.ts";
-import { dueRuns, enqueue, markStarted } from "./run-queue.ts";
+import { dueRuns, enqueue, markStarted, requeue } from "./run-queue.ts";
 import { FEED, makeCandidate } from "./testing/make-snapshot.ts";
 import {
   FACTS,
@@ -27,12 +27,20 @@ const EMPTY_PULL = {
     state: { cursor: "7", seenFile: null },
     hasMore: false,
     problems: [],
+    refusedFiles: [],
   },
 } as unknown as JobEnd<JobKind>;
 
 describe("the wait for the next attempt", () => {
   const waits = (subject: string, end: typeof LOST | typeof AWAY | typeof WRONG) =>
-    [1, 2, 3, 5, 6, 50].map((attempts) => retryWaitMs({ subject, attempts }, end));
+    [1, 2, 3, 5, 6, 50].map((attempt) => {
+      const before = attempt - 1;
+      const tally =
+        end.outcome === "lost"
+          ? { lost_attempts: before, transient_attempts: 0 }
+          : { lost_attempts: 0, transient_attempts: before };
+      return retryWaitMs({ kind: "pull", subject, ...tally }, end);
+    });
 
   it("doubles, for a lost job at most twice", () => {
     assert.deepEqual(waits("feed:f", LOST), [2000, 4000, null, null, null, null]);
@@ -112,11 +120,31 @@ describe("the end of an attempt", () => {
     assert.equal(outcome.status, "failed");
     assert.match(
       outcome.status === "failed" ? outcome.message : "",
-      /^its result could not be taken up: ENOENT/,
+      /^its result could not be taken up: unforeseen \(Error, ENOENT at take-file/,
     );
     assert.deepEqual(await at.store.selectFrom("batches").selectAll().execute(), []);
     assert.deepEqual(await at.store.selectFrom("feeds").selectAll().execute(), []);
     assert.deepEqual(await at.events(), ["run.failed"]);
+  });
+
+  it("holds neither stops nor what passes against a run", async () => {
+    let run = await started({});
+    const stopOrWait: (() => Promise<unknown>)[] = [
+      ...[1, 2, 3, 4].map(() => () => requeue(at.store, run, "stopped", 0)),
+      ...[1, 2, 3, 4].map(() => () => end(run, AWAY)),
+      () => end(run, LOST),
+      () => end(run, LOST),
+    ];
+    for (const endIt of stopOrWait) {
+      await endIt();
+      run = await startAgain();
+    }
+    assert.deepEqual([run.attempts, run.lost_attempts, run.transient_attempts], [11, 2, 4]);
+    await at.store
+      .insertInto("candidates")
+      .values(makeCandidate({ id: "c" }))
+      .execute();
+    assert.equal((await end(run, LOST)).status, "failed");
   });
 
   it("refuses the candidate of a step that failed for good, and not of one that waits", async () => {

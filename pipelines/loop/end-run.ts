@@ -1,5 +1,8 @@
+import { describeDefect } from "../jobs/describe-defect.ts";
 import type { JobKind } from "../jobs/job.ts";
+import { JobError } from "../jobs/job-error.ts";
 import type { JobMetric } from "../jobs/keep-output.ts";
+import { logDefect } from "../jobs/keep-output.ts";
 import type { JobEnd } from "../jobs/start-job.ts";
 import type { LoadedProject } from "../project/loaded-project.ts";
 import { appendEvent } from "../store/event-log.ts";
@@ -9,7 +12,8 @@ import type { RunTable } from "../store/tables.ts";
 import type { Commit, CommitContext, FinishedRun } from "./commit/commit.ts";
 import { refuseCandidate } from "./commit/commit-candidate.ts";
 import { COMMIT_TABLE } from "./commit/commit-table.ts";
-import { requeue } from "./run-queue.ts";
+import { setAside } from "./commit/set-aside.ts";
+import { MAX_RETRY_WAIT_MS, requeue } from "./run-queue.ts";
 
 /** What became of an attempt. */
 export type RunOutcome =
@@ -27,7 +31,6 @@ export interface EndContext {
 const MAX_TRANSIENT_ATTEMPTS = 6;
 const MAX_LOST_ATTEMPTS = 3;
 const FIRST_WAIT_MS = 1_000;
-const MAX_WAIT_MS = 300_000;
 /** There was no room, or somebody else held the store: nothing is wrong with the result. */
 const TRANSIENT_CODES =
   /^(ENOSPC|EDQUOT|EFBIG|EMFILE|ENFILE|SQLITE_FULL|SQLITE_BUSY|SQLITE_IOERR.*)$/;
@@ -44,7 +47,7 @@ export async function endRun(
     await finish(context, run, end.result, metrics);
     return { status: "finished" };
   } catch (error) {
-    const message = `its result could not be taken up: ${error instanceof Error ? error.message : error}`;
+    const message = `its result could not be taken up: ${describeThrown(error, run.folder)}`;
     const isTransient = error instanceof Error && "code" in error && isTransientCode(error.code);
     return await endWithout(context, run, { outcome: "failed", message, isTransient }, metrics);
   }
@@ -61,27 +64,48 @@ async function endWithout(
   const { message } = end;
   const waitMs = retryWaitMs(run, end);
   if (waitMs !== null) {
-    await requeue(context.store, run, message, context.nowMs + waitMs);
+    await requeue(context.store, run, message, context.nowMs + waitMs, tallyOf(run, end));
     return { status: "again", message };
   }
   await fail(context, run, message, metrics);
   return { status: "failed", message };
 }
 
+type Tally = Pick<RunTable, "lost_attempts" | "transient_attempts">;
+
+/** What this attempt makes of the counts; those that were stopped are in neither. */
+function tallyOf({ lost_attempts, transient_attempts }: Tally, end: EndWithout): Tally {
+  return end.outcome === "lost"
+    ? { lost_attempts: lost_attempts + 1, transient_attempts }
+    : { lost_attempts, transient_attempts: transient_attempts + 1 };
+}
+
 /**
  * How long until the next attempt; null: there is none. A model on its way is not given up because
- * another side is away, however long: nothing would ever bring it again.
+ * another side is away, however long: nothing would ever bring it again. Nor is a batch that waits to
+ * be checked or scored: a check or score that fails says something about the batch (see setAside).
  */
 export function retryWaitMs(
-  run: Pick<RunTable, "attempts" | "subject">,
+  run: Pick<RunTable, "kind" | "subject"> & Tally,
   end: EndWithout,
 ): number | null {
   const isLost = end.outcome === "lost";
   if (!isLost && !end.isTransient) return null;
-  const isCandidate = run.subject.startsWith(subjectOf.candidate(""));
-  const mostTransient = isCandidate ? Number.POSITIVE_INFINITY : MAX_TRANSIENT_ATTEMPTS;
-  if (run.attempts >= (isLost ? MAX_LOST_ATTEMPTS : mostTransient)) return null;
-  return Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(20, run.attempts));
+  const isKept =
+    run.subject.startsWith(subjectOf.candidate("")) || run.kind === "check" || run.kind === "score";
+  const mostTransient = isKept ? Number.POSITIVE_INFINITY : MAX_TRANSIENT_ATTEMPTS;
+  const tally = tallyOf(run, end);
+  const count = isLost ? tally.lost_attempts : tally.transient_attempts;
+  if (count >= (isLost ? MAX_LOST_ATTEMPTS : mostTransient)) return null;
+  return Math.min(MAX_RETRY_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(20, count));
+}
+
+/** What no user can mend is told whole in the log of the attempt only. */
+function describeThrown(thrown: unknown, folder: string | null): string {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  if (error instanceof JobError) return error.message;
+  if (folder !== null) logDefect(folder, error);
+  return describeDefect(error);
 }
 
 function isTransientCode(code: unknown): boolean {
@@ -170,6 +194,7 @@ async function fail(
       const context = { tx, project, home, nowMs };
       await refuseCandidate(context, run.subject, run.id, run.kind, message);
     }
+    await setAside({ tx, project, home, nowMs }, run, message);
   });
 }
 

@@ -39,6 +39,8 @@ describe("expireRuns", () => {
       result_json: "{}",
       error: null,
       attempts: 1,
+      lost_attempts: 0,
+      transient_attempts: 0,
       folder: join(folderOf(id), "1"),
       not_before_ms: 0,
       created_at_ms: 0,
@@ -116,6 +118,58 @@ describe("expireRuns", () => {
     await expireRuns(store, home, NOW_MS);
     assert.equal(existsSync(folderOf("train-a")), false);
     assert.equal(existsSync(folderOf("train-b")), true);
+  });
+
+  it("drops the rows that a published candidate was trained on, of every attempt", async () => {
+    const path = (id: string, attempt: number, name: string) =>
+      join(folderOf(id), String(attempt), name);
+    const rows = "input/data/train/data.parquet";
+    for (const [id, stage] of [
+      ["train-c", "published"],
+      ["train-d", "evaluated"],
+    ] as const) {
+      await addRun(id, "train", 0);
+      for (const attempt of [1, 2]) {
+        mkdirSync(join(folderOf(id), String(attempt), "input/data/train"), { recursive: true });
+        writeFileSync(path(id, attempt, rows), "");
+        writeFileSync(path(id, attempt, "reference.parquet"), "");
+      }
+      const row = makeCandidate({ id, stage, train_run_id: id });
+      await store.insertInto("candidates").values(row).execute();
+    }
+    await expireRuns(store, home, NOW_MS);
+    const left = (id: string, name: string) =>
+      [1, 2].map((attempt) => existsSync(path(id, attempt, name)));
+    assert.deepEqual(left("train-c", rows), [false, false]);
+    assert.deepEqual(left("train-c", "reference.parquet"), [true, true]);
+    assert.deepEqual(left("train-d", rows), [true, true]);
+  });
+
+  it("goes on with a refused candidate when it was cut short", async () => {
+    await addRun("train-e", "train", 40);
+    const row = makeCandidate({ id: "train-e", stage: "refused", updated_at_ms: 0 });
+    await store.insertInto("candidates").values(row).execute();
+    await store
+      .transaction()
+      .execute((tx) => addEdges(tx, "train-e", "out", ["candidate:train-e"]));
+    const broken = store.withPlugin({
+      transformQuery({ node }) {
+        const isOfRuns = JSON.stringify(node).includes('"name":"runs"');
+        if (node.kind === "UpdateQueryNode" && isOfRuns) throw new Error("killed");
+        return node;
+      },
+      transformResult: async ({ result }) => result,
+    });
+    await assert.rejects(expireRuns(broken, home, NOW_MS), /killed/);
+    mkdirSync(folderOf("train-e"), { recursive: true });
+    await expireRuns(store, home, NOW_MS);
+    assert.equal(existsSync(folderOf("train-e")), false);
+    const [left] = await store
+      .selectFrom("runs")
+      .select("folder")
+      .where("id", "=", "train-e")
+      .execute();
+    assert.equal(left?.folder, null);
   });
 
   it("drops a feed's old positions, and keeps the one in force", async () => {

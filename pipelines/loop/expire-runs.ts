@@ -24,6 +24,9 @@ const TAKEN_WHOLE = ["pull", "check", "vet", "publish", "score", "collect"];
 /** Kinds that make or judge a candidate: their folders hold its files. */
 const OF_CANDIDATES = ["train", "compile", "evaluate"];
 
+/** In the folder of a train job, by SageMaker's layout (see train/job-layout.ts). */
+const TRAINING_DATA = "input/data";
+
 /** How long what is kept for people to look at. */
 const KEEP = {
   folderMs: DAY_MS,
@@ -36,14 +39,19 @@ const KEEP = {
 /**
  * Keeps the home from growing without bound: deletes the folders of jobs whose results were taken up,
  * those of failed runs and refused candidates after a longer time, and the rows of looks that found
- * nothing. Files of published candidates stay: drift is measured against them. Runs with something to
- * tell, events and lineage stay for good.
+ * nothing. Files of published candidates stay, as drift is measured against them, but for the copy of the
+ * rows that they were trained on. Runs with something to tell, events and lineage stay for good.
  */
 export async function expireRuns(store: Store, home: string, nowMs: number): Promise<void> {
-  for (const id of await idleFolders(store, nowMs)) {
+  const refused = await refusedCandidates(store, nowMs);
+  const folders = [...(await idleFolders(store, nowMs)), ...(await foldersOf(store, refused))];
+  for (const id of folders) {
     rmSync(join(home, "runs", id), { recursive: true, force: true });
     await store.updateTable("runs").set({ folder: null }).where("id", "=", id).execute();
   }
+  // Last: what was cut short before is found again.
+  await setNoFiles(store, refused);
+  await dropTrainingData(store, home);
   await dropEmptyRuns(store, home, nowMs);
   await dropOldSeen(store, home, nowMs);
 }
@@ -64,12 +72,10 @@ async function idleFolders(store: Store, nowMs: number): Promise<string[]> {
     .where("status", "=", "failed")
     .where("ended_at_ms", "<", nowMs - KEEP.failedFolderMs)
     .execute();
-  return [...taken, ...reports, ...failed, ...(await refusedFolders(store, nowMs))].map(
-    ({ id }) => id,
-  );
+  return [...taken, ...reports, ...failed].map(({ id }) => id);
 }
 
-async function refusedFolders(store: Store, nowMs: number): Promise<{ id: string }[]> {
+async function refusedCandidates(store: Store, nowMs: number): Promise<string[]> {
   const refused = await store
     .selectFrom("candidates")
     .select("id")
@@ -78,7 +84,12 @@ async function refusedFolders(store: Store, nowMs: number): Promise<{ id: string
     .where("files_json", "<>", NO_FILES)
     .limit(BATCH)
     .execute();
-  if (refused.length === 0) return [];
+  return refused.map(({ id }) => id);
+}
+
+/** Runs that made or judged the candidates. */
+async function foldersOf(store: Store, candidates: readonly string[]): Promise<string[]> {
+  if (candidates.length === 0) return [];
   const runs = await store
     .selectFrom("runs")
     .innerJoin("edges", "edges.run_id", "runs.id")
@@ -86,21 +97,38 @@ async function refusedFolders(store: Store, nowMs: number): Promise<{ id: string
     .where(
       "edges.subject",
       "in",
-      refused.map(({ id }) => subjectOf.candidate(id)),
+      candidates.map((id) => subjectOf.candidate(id)),
     )
     .where("runs.kind", "in", OF_CANDIDATES)
     .where("runs.folder", "is not", null)
     .execute();
+  return runs.map(({ id }) => id);
+}
+
+async function setNoFiles(store: Store, candidates: readonly string[]): Promise<void> {
+  if (candidates.length === 0) return;
   await store
     .updateTable("candidates")
     .set({ files_json: NO_FILES })
-    .where(
-      "id",
-      "in",
-      refused.map(({ id }) => id),
-    )
+    .where("id", "in", candidates)
     .execute();
-  return runs;
+}
+
+/** Of every attempt at the training of a published candidate: the rows are in the dataset. */
+async function dropTrainingData(store: Store, home: string): Promise<void> {
+  const published = await store
+    .selectFrom("candidates")
+    .innerJoin("runs", "runs.id", "candidates.train_run_id")
+    .select("runs.id")
+    .where("candidates.stage", "=", "published")
+    .where("runs.folder", "is not", null)
+    .execute();
+  for (const { id } of published) {
+    const folder = join(home, "runs", id);
+    for (const attempt of listFiles(folder)) {
+      rmSync(join(folder, attempt, TRAINING_DATA), { recursive: true, force: true });
+    }
+  }
 }
 
 /** A pull or a collect that brought nothing leaves no trace but the feed's state. */

@@ -1,102 +1,88 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { DirectoryStore } from "../publish/directory-store.ts";
+import { openStore, type Store, storePath } from "../store/store.ts";
 import { IncomingWatch } from "./incoming.ts";
-import { putFile } from "./testing/loop-data.ts";
-import { openStoreHome, type StoreHome } from "./testing/store-kit.ts";
 
-describe("incoming/", () => {
-  let at: StoreHome;
-  let warnings: string[] = [];
+/** Counts what is read, and can refuse to take anything away. */
+class WatchedStore extends DirectoryStore {
+  reads = 0;
+  isReadOnly = false;
+
+  override read(path: string, maxBytes: number) {
+    this.reads += 1;
+    return super.read(path, maxBytes);
+  }
+
+  override async remove(path: string) {
+    if (this.isReadOnly) throw new Error("read-only");
+    await super.remove(path);
+  }
+}
+
+describe("IncomingWatch", () => {
+  let home = "";
+  let store: Store;
+  let repository: WatchedStore;
   let watch: IncomingWatch;
-  let nowMs = 1_000_000;
+  let warnings: string[] = [];
   beforeEach(async () => {
-    at = await openStoreHome();
+    home = mkdtempSync(join(tmpdir(), "sluice-incoming-"));
+    store = await openStore(storePath(home));
+    repository = new WatchedStore(join(home, "models"));
     warnings = [];
-    watch = newWatch();
+    watch = new IncomingWatch({ store, repository, home, warn: (text) => warnings.push(text) });
   });
-  afterEach(() => at.close());
+  afterEach(async () => {
+    await store.destroy();
+    rmSync(home, { recursive: true });
+  });
 
-  function newWatch(): IncomingWatch {
-    const repository = new DirectoryStore(join(at.home, "models"));
-    const warn = (message: string): void => void warnings.push(message);
-    return new IncomingWatch({ store: at.store, repository, home: at.home, warn });
-  }
-  const pathOf = (name: string) => join(at.home, "models", "incoming", name);
-  const put = (name: string, content: string): void =>
-    putFile(join(at.home, "models", "incoming"), name, content);
-  async function look(times: number): Promise<void> {
-    for (let count = 0; count < times; count += 1) {
-      nowMs += 2_000;
-      await watch.look(nowMs);
-    }
-  }
-  const candidates = () =>
-    at.store.selectFrom("candidates").selectAll().orderBy("created_at_ms").execute();
+  const put = (content: string, model = "delay") => {
+    const path = join(home, "models", "incoming", model, "any.onnx");
+    mkdirSync(join(path, ".."), { recursive: true });
+    writeFileSync(path, content);
+    return path;
+  };
+  const candidates = () => store.selectFrom("candidates").select(["model", "files_json"]).execute();
 
-  it("takes a file at the second look, whole, and away", async () => {
-    put("churn/model.onnx", "some model");
-    await look(1);
-    assert.deepEqual(await candidates(), []);
-    await look(1);
+  it("reads a model once, when it was the same at two looks, and takes it away", async () => {
+    const path = put("one");
+    await watch.look(1);
+    put("one, and more");
+    await watch.look(2);
+    assert.deepEqual([repository.reads, await candidates()], [0, []]);
+    await watch.look(3);
     const [candidate] = await candidates();
-    assert.deepEqual(
-      [candidate?.model, candidate?.origin, candidate?.stage],
-      ["churn", "incoming", "compiled"],
-    );
-    const { modelPath } = JSON.parse(candidate?.files_json ?? "");
-    assert.equal(readFileSync(modelPath, "utf8"), "some model");
-    assert.equal(existsSync(pathOf("churn/model.onnx")), false);
-    assert.deepEqual(await at.events(), ["candidate.arrived"]);
+    assert.equal(candidate?.model, "delay");
+    const { modelPath } = JSON.parse(candidate?.files_json ?? "{}");
+    assert.equal(readFileSync(modelPath, "utf8"), "one, and more");
+    await watch.look(4);
+    assert.deepEqual([repository.reads, existsSync(path)], [1, false]);
+    assert.deepEqual(warnings, []);
   });
 
-  it("does not take a file that still grows", async () => {
-    for (const content of ["s", "so", "some"]) {
-      put("churn/model.onnx", content);
-      await look(1);
-      assert.deepEqual(await candidates(), []);
+  it("reads it once where it cannot be taken away, says so once, and goes on trying", async () => {
+    const path = put("one");
+    repository.isReadOnly = true;
+    for (let look = 0; look < 5; look += 1) await watch.look(look);
+    assert.deepEqual([repository.reads, (await candidates()).length], [1, 1]);
+    assert.deepEqual(warnings, ["incoming/delay/any.onnx was not taken: read-only"]);
+    repository.isReadOnly = false;
+    await watch.look(6);
+    assert.deepEqual([repository.reads, existsSync(path)], [1, false]);
+  });
+
+  it("does not try the same bytes again", async () => {
+    for (let round = 0; round < 2; round += 1) {
+      put("one");
+      await watch.look(1);
+      await watch.look(2);
     }
-    await look(1);
     assert.equal((await candidates()).length, 1);
-  });
-
-  it("takes the same bytes once, says so, and takes them away", async () => {
-    put("churn/model.onnx", "some model");
-    await look(2);
-    put("churn/again.onnx", "some model");
-    await look(2);
-    const [candidate, ...others] = await candidates();
-    assert.deepEqual(others, []);
-    assert.deepEqual(warnings, [
-      `incoming/churn/again.onnx was taken before, as ${candidate?.id}; it is not tried again`,
-    ]);
-    assert.equal(existsSync(pathOf("churn/again.onnx")), false);
-  });
-
-  it("takes the same bytes for another model", async () => {
-    put("churn/model.onnx", "some model");
-    put("fraud/model.onnx", "some model");
-    await look(2);
-    assert.deepEqual((await candidates()).map(({ model }) => model).sort(), ["churn", "fraud"]);
-  });
-
-  it("goes on after a crash between candidate and file", async () => {
-    put("churn/model.onnx", "some model");
-    await look(2);
-    put("churn/model.onnx", "some model");
-    watch = newWatch();
-    await look(2);
-    assert.equal((await candidates()).length, 1);
-    assert.equal(existsSync(pathOf("churn/model.onnx")), false);
-  });
-
-  it("leaves alone what is no model of a good name", async () => {
-    const names = ["churn/readme.txt", "model.onnx", "a/b/model.onnx", ".hidden/model.onnx"];
-    for (const name of names) put(name, "some model");
-    await look(3);
-    assert.deepEqual(await candidates(), []);
-    for (const name of names) assert.equal(existsSync(pathOf(name)), true, name);
+    assert.match(warnings.join(), /was taken before, as incoming-.*; it is not tried again/);
   });
 });

@@ -21,13 +21,20 @@ export interface IncomingParts {
 const INCOMING_FILE = /^incoming\/([^/]+)\/([^/]+\.onnx)$/;
 const MAX_MODEL_BYTES = 2 * 1024 * 1024 * 1024;
 
+interface Waiting {
+  readonly stamp: string;
+  /** A candidate was made of it; it could not be taken away yet. */
+  readonly isTaken: boolean;
+}
+
 /**
  * Makes a candidate of every model that some hand put into incoming/, once by its content, and then
- * takes the file away. A file is taken when it was the same at two looks: half-written ones are not.
+ * takes the file away. A file is read, once, when it was the same at two looks: half-written ones are not.
  */
 export class IncomingWatch {
   readonly #parts: IncomingParts;
-  readonly #lastEtags = new Map<string, string>();
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #told = new Map<string, string>();
 
   constructor(parts: IncomingParts) {
     this.#parts = parts;
@@ -41,7 +48,8 @@ export class IncomingWatch {
         await this.#take(path, model, nowMs);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        this.#parts.warn(`${path} was not taken: ${why}`);
+        if (this.#told.get(path) !== why) this.#parts.warn(`${path} was not taken: ${why}`);
+        this.#told.set(path, why);
       }
     }
   }
@@ -56,20 +64,40 @@ export class IncomingWatch {
   }
 
   async #take(path: string, model: string, nowMs: number): Promise<void> {
+    const { repository } = this.#parts;
+    const stamp = await repository.stamp(path);
+    if (stamp === null) return this.#forget(path);
+    const before = this.#waiting.get(path);
+    if (before?.stamp !== stamp) return void this.#waiting.set(path, { stamp, isTaken: false });
+    if (!before.isTaken) {
+      if (!(await this.#makeCandidate(path, model, stamp, nowMs))) return;
+      this.#waiting.set(path, { stamp, isTaken: true });
+    }
+    await repository.remove(path);
+    this.#forget(path);
+  }
+
+  #forget(path: string): void {
+    this.#waiting.delete(path);
+    this.#told.delete(path);
+  }
+
+  /** false when the file changed meanwhile. */
+  async #makeCandidate(
+    path: string,
+    model: string,
+    stamp: string,
+    nowMs: number,
+  ): Promise<boolean> {
     const { store, repository, home, warn } = this.#parts;
     const stored = await repository.read(path, MAX_MODEL_BYTES);
-    if (stored === null) return;
-    if (this.#lastEtags.get(path) !== stored.etag) {
-      this.#lastEtags.set(path, stored.etag);
-      return;
-    }
+    if (stored === null || (await repository.stamp(path)) !== stamp) return false;
     const sha256 = sha256Hex(stored.bytes);
     const modelPath = homePaths.incoming(home, sha256);
     writeWhole(modelPath, stored.bytes);
     const known = await addCandidate(store, { model, path, sha256, modelPath, nowMs });
     if (known !== null) warn(`${path} was taken before, as ${known}; it is not tried again`);
-    await repository.remove(path);
-    this.#lastEtags.delete(path);
+    return true;
   }
 }
 
@@ -92,7 +120,9 @@ async function addCandidate(store: Store, arrival: Arrival): Promise<string | nu
       .where("source_sha256", "=", sha256)
       .executeTakeFirst();
     if (known !== undefined) return known.id;
-    const id = `incoming-${nowMs.toString(36)}-${sha256.slice(0, 8)}`;
+    // Of both: the same bytes may come for two models at once.
+    const hash = sha256Hex(new TextEncoder().encode(`${model}/${sha256}`));
+    const id = `incoming-${nowMs.toString(36)}-${hash.slice(0, 8)}`;
     await tx.insertInto("candidates").values(rowOf(id, arrival)).execute();
     await appendEvent(
       tx,
@@ -131,6 +161,7 @@ function rowOf(id: string, { model, path, sha256, modelPath, nowMs }: Arrival): 
     dataset_version: null,
     files_json: JSON.stringify(files),
     evaluation_json: null,
+    opponent_version: null,
     version: null,
     created_at_ms: nowMs,
     updated_at_ms: nowMs,

@@ -1,6 +1,7 @@
 import type { Contract } from "../quality/check-spec.ts";
 import { subjectOf } from "../store/subject.ts";
 import type { ContractTable } from "../store/tables.ts";
+import { checkRules } from "./check-rules.ts";
 import type { PlannedRun } from "./planned-run.ts";
 import { runKey } from "./run-key.ts";
 import type { BatchRow, DatasetState, Snapshot } from "./snapshot.ts";
@@ -18,13 +19,16 @@ export function planChecks(snapshot: Snapshot): PlannedRun[] {
 }
 
 function nextBatch(state: DatasetState): { batch: BatchRow; reason: string } | null {
-  const contractVersion = state.contract?.version ?? 0;
-  const again = state.quarantined.find((batch) => (batch.checked_contract ?? 0) < contractVersion);
-  if (again !== undefined) {
-    return { batch: again, reason: `quarantined; the contract is now version ${contractVersion}` };
-  }
+  const [again] = state.releasable;
+  if (again !== undefined) return { batch: again, reason: explainAgain(again, state) };
   const [batch] = state.pulled;
   return batch === undefined ? null : { batch, reason: `${batch.rows} new rows` };
+}
+
+function explainAgain({ checked_contract }: BatchRow, { contract }: DatasetState): string {
+  return contract !== null && checked_contract !== contract.version
+    ? `quarantined; the contract is now version ${contract.version}`
+    : "quarantined; the project file has other settings now";
 }
 
 function checkOf(
@@ -34,17 +38,24 @@ function checkOf(
   batch: BatchRow,
   reason: string,
 ): PlannedRun {
+  const dataset = project.project.datasets[name] ?? {};
   const spec = {
     datasetName: name,
-    dataset: project.project.datasets[name] ?? {},
-    batch: { id: batch.id, path: batch.path, schema: JSON.parse(batch.schema_json) },
+    dataset,
+    batch: {
+      id: batch.id,
+      path: batch.path,
+      schema: JSON.parse(batch.schema_json),
+      isPartial: batch.is_partial === 1,
+    },
     contract: state.contract === null ? null : contractOf(state.contract),
     acceptedPaths: state.landed.map((each) => each.path),
+    partialPaths: state.landed.filter((each) => each.is_partial === 1).map((each) => each.path),
   };
   return {
     kind: "check",
     subject: subjectOf.dataset(name),
-    key: runKey("check", batch.id, state.contract?.version ?? null, state.landed.length),
+    key: runKey("check", batch.id, checkRules(state.contract?.version ?? 0, dataset)),
     reason,
     spec,
     inputs: [subjectOf.batch(batch.id)],

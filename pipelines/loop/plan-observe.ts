@@ -2,6 +2,7 @@ import type { WatchedWindow } from "../monitors/watched-window.ts";
 import type { ModelConfig } from "../project/project.ts";
 import { subjectOf } from "../store/subject.ts";
 import type { CaptureTable, WindowTable } from "../store/tables.ts";
+import { knownChampion } from "./known-champion.ts";
 import type { PlannedRun } from "./planned-run.ts";
 import { runKey } from "./run-key.ts";
 import type { Champion, ModelState, Snapshot } from "./snapshot.ts";
@@ -14,7 +15,7 @@ export function planObserves(snapshot: Snapshot): PlannedRun[] {
   const planned: PlannedRun[] = [];
   for (const [model, config] of Object.entries(snapshot.project.project.models)) {
     const state = snapshot.models.get(model);
-    const champion = state?.champion ?? null;
+    const champion = knownChampion(state);
     if (config.monitor === undefined || state === undefined || champion === null) continue;
     const prefix = `${subjectOf.model(model)}@`;
     const isActive = snapshot.active.some(

@@ -2,6 +2,8 @@ import type { LoadedProject } from "../project/loaded-project.ts";
 import { readAzureSecrets } from "../publish/azure-secrets.ts";
 import { createStore } from "../publish/create-store.ts";
 import type { Store } from "../store/store.ts";
+import { subjectOf } from "../store/subject.ts";
+import { assertIdentity } from "./identity.ts";
 import type { PipelinesConfig } from "./pipelines-config.ts";
 import { plan } from "./plan.ts";
 import type { Plan } from "./planned-run.ts";
@@ -9,7 +11,10 @@ import { readSnapshot } from "./read-snapshot.ts";
 import { RepositoryView } from "./repository-view.ts";
 import { untakenCaptureFiles } from "./untaken-capture-files.ts";
 
-/** What is due now, and why, without starting anything. Only looks (and copies a champion's files into the home). */
+/**
+ * What is due now, and why, without starting anything. Only looks (and copies a champion's files into the home).
+ * @throws IdentityError
+ */
 export async function planOnce(
   store: Store,
   project: LoadedProject,
@@ -19,19 +24,23 @@ export async function planOnce(
 ): Promise<Plan> {
   const warnings: string[] = [];
   const repository = createStore(config.modelRepository, await readAzureSecrets(env));
-  const view = new RepositoryView(repository, config.home, (message) => warnings.push(message));
+  await assertIdentity(store, project, repository);
+  const warn = (message: string): void => void warnings.push(message);
+  const view = new RepositoryView({ repository, store, home: config.home, warn });
   const snapshot = await readSnapshot({
     store,
     project,
     config,
     champions: await view.champions(Object.keys(project.project.models), nowMs),
+    hasIndex: view.hasIndex,
     captureFiles: await untakenCaptureFiles(store, config.captureFolder),
-    forced: null,
     nowMs,
   });
-  const { runs, withheld } = plan(snapshot, null);
-  return {
-    runs,
-    withheld: [...withheld, ...warnings.map((reason) => ({ subject: "repository", reason }))],
-  };
+  const { runs, withheld, refusals } = plan(snapshot);
+  const refused = refusals.map(({ candidateId, reason }) => ({
+    subject: subjectOf.candidate(candidateId),
+    reason: `will be refused: ${reason}`,
+  }));
+  const warned = warnings.map((reason) => ({ subject: "repository", reason }));
+  return { runs, withheld: [...withheld, ...refused, ...warned], refusals };
 }

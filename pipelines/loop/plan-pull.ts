@@ -1,17 +1,17 @@
-import { Cron } from "croner";
 import type { Feed } from "../project/project.ts";
 import { subjectOf } from "../store/subject.ts";
 import type { FeedTable } from "../store/tables.ts";
-import type { PlannedRun, Withheld } from "./planned-run.ts";
+import { isCronDue, isDue } from "./is-due.ts";
+import { ASKED_FOR, type PlannedRun, type Withheld } from "./planned-run.ts";
 import { runKey } from "./run-key.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Batches waiting for their check beyond which a feed is not read further. */
 const MAX_WAITING = 20;
 
-/** Which feeds are due. `forced`: pulled whatever the clock says. */
-export function planPulls(snapshot: Snapshot, forced: string | null): (PlannedRun | Withheld)[] {
-  const { project, feeds, active } = snapshot;
+/** Which feeds are due, or asked for. */
+export function planPulls(snapshot: Snapshot): (PlannedRun | Withheld)[] {
+  const { project, feeds, active, askedPulls } = snapshot;
   const planned: (PlannedRun | Withheld)[] = [];
   for (const [name, feed] of Object.entries(project.project.feeds)) {
     const subject = subjectOf.feed(name);
@@ -22,8 +22,9 @@ export function planPulls(snapshot: Snapshot, forced: string | null): (PlannedRu
       planned.push({ subject, reason: held });
       continue;
     }
-    const reason = forced === name ? "asked for" : explainDue(feed, state, snapshot.nowMs);
-    if (reason !== null) planned.push(pullOf(snapshot, name, feed, state, reason));
+    const nonce = askedPulls.get(name) ?? null;
+    const reason = nonce === null ? explainDue(feed, state, snapshot.nowMs) : ASKED_FOR;
+    if (reason !== null) planned.push(pullOf(snapshot, name, feed, state, { reason, nonce }));
   }
   return planned;
 }
@@ -46,12 +47,11 @@ export function explainDue(feed: Feed, state: FeedTable | null, nowMs: number): 
   if (state?.has_more === 1) return "more rows are waiting";
   if (feed.cron !== undefined) {
     if (last === null) return `first pull of cron '${feed.cron}'`;
-    const next = new Cron(feed.cron, { timezone: "UTC" }).nextRun(new Date(last));
-    return next !== null && next.getTime() <= nowMs ? `cron '${feed.cron}'` : null;
+    return isCronDue(feed.cron, last, nowMs) ? `cron '${feed.cron}'` : null;
   }
   if (feed.everySecs === undefined) return null;
   if (last === null) return `first pull, then every ${feed.everySecs} s`;
-  return nowMs - last >= feed.everySecs * 1000 ? `every ${feed.everySecs} s` : null;
+  return isDue(last, feed.everySecs * 1000, nowMs) ? `every ${feed.everySecs} s` : null;
 }
 
 function pullOf(
@@ -59,7 +59,7 @@ function pullOf(
   name: string,
   feed: Feed,
   state: FeedTable | null,
-  reason: string,
+  { reason, nonce }: { readonly reason: string; readonly nonce: string | null },
 ): PlannedRun {
   const spec = {
     feedName: name,
@@ -68,11 +68,14 @@ function pullOf(
     projectFolder: project.folder,
     hashKey: project.project.hashKey ?? null,
     state: { cursor: state?.cursor ?? null, seenFile: state?.seen_path ?? null },
+    isContinued: state?.has_more === 1,
   };
   return {
     kind: "pull",
     subject: subjectOf.feed(name),
-    key: runKey("pull", config.home, spec, state?.last_pull_ms ?? null),
+    // Asked for, it waits behind nothing: its key is new.
+    key: runKey("pull", config.home, spec, state?.last_pull_ms ?? null, nonce),
+    ...(nonce !== null && { nonce }),
     reason,
     spec,
     inputs: [subjectOf.source(name)],

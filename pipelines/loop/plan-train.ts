@@ -1,13 +1,16 @@
-import { Cron } from "croner";
 import { lastingText, type WatchedWindow } from "../monitors/watched-window.ts";
 import type { ModelConfig, Rule } from "../project/project.ts";
 import { subjectOf } from "../store/subject.ts";
-import type { PlannedRun, Withheld } from "./planned-run.ts";
+import { isCronDue } from "./is-due.ts";
+import { knownChampion } from "./known-champion.ts";
+import { ASKED_FOR, type PlannedRun, type Withheld } from "./planned-run.ts";
 import { runKey } from "./run-key.ts";
 import type { DatasetState, ModelState, Snapshot } from "./snapshot.ts";
 import { trainerCommand } from "./trainer-command.ts";
 
 const DEFAULT_UNLESS = { coolDownSecs: 3600, maxPerDay: 4, maxRefused: 3 };
+const FIRST_FAILURE_WAIT_SECS = 10;
+const MAX_FAILURE_WAIT_SECS = 3600;
 
 /** Stand in where the project has no rule for a model: what was measured wrong is trained anew. */
 function defaultRules(model: string): Rule[] {
@@ -23,15 +26,30 @@ export function planTrainings(snapshot: Snapshot): (PlannedRun | Withheld)[] {
   for (const [name, config] of Object.entries(snapshot.project.project.models)) {
     const state = snapshot.models.get(name);
     if (state === undefined || isBusy(snapshot, name, state)) continue;
-    const decision = awaitsRelease(snapshot, config)
-      ? null
-      : decideTraining(snapshot, name, config, state);
-    if (decision === null) continue;
-    const subject = subjectOf.model(name);
-    if ("withheld" in decision) planned.push({ subject, reason: decision.withheld });
-    else planned.push(trainingOf(snapshot, name, config, state, decision.reason));
+    if (awaitsRelease(snapshot, config)) continue;
+    const next = planTraining(snapshot, name, config, state);
+    if (next !== null) planned.push(next);
   }
   return planned;
+}
+
+/** A model that cannot be planned stops no other. */
+function planTraining(
+  snapshot: Snapshot,
+  name: string,
+  config: ModelConfig,
+  state: ModelState,
+): PlannedRun | Withheld | null {
+  const subject = subjectOf.model(name);
+  try {
+    const decision = decideTraining(snapshot, name, config, state);
+    if (decision === null) return null;
+    if ("withheld" in decision) return { subject, reason: decision.withheld };
+    return trainingOf(snapshot, name, config, state, decision.reason);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { subject, reason: `its training cannot be planned: ${why}` };
+  }
 }
 
 function isBusy({ active }: Snapshot, name: string, { inFlight }: ModelState): boolean {
@@ -42,11 +60,10 @@ function isBusy({ active }: Snapshot, name: string, { inFlight }: ModelState): b
   );
 }
 
-/** Batches that a new contract may release are looked at first: a training that began now would miss them. */
+/** Batches that other rules may release are looked at first: a training that began now would miss them. */
 function awaitsRelease({ datasets }: Snapshot, config: ModelConfig): boolean {
-  const { quarantined, contract } = datasets.get(config.dataset) ?? {};
-  const version = contract?.version ?? 0;
-  return quarantined?.some((batch) => (batch.checked_contract ?? 0) < version) ?? false;
+  const { releasable } = datasets.get(config.dataset) ?? {};
+  return releasable !== undefined && releasable.length > 0;
 }
 
 type Decision = { readonly reason: string } | { readonly withheld: string } | null;
@@ -59,10 +76,11 @@ function decideTraining(
   state: ModelState,
 ): Decision {
   const dataset = snapshot.datasets.get(config.dataset)?.version ?? null;
-  const rows = dataset?.rows ?? 0;
+  // What a training will find: of each key one.
+  const rows = dataset === null ? 0 : dataset.rows - dataset.updatedRows;
   if (state.forced !== null) {
     return rows >= config.minRows
-      ? { reason: "asked for" }
+      ? { reason: ASKED_FOR }
       : { withheld: `asked for, but ${explainTooFew(rows, config)}` };
   }
   if (state.training.lastStartedMs === null) {
@@ -71,7 +89,9 @@ function decideTraining(
       ? { reason: `first model: ${rows} rows, at least ${config.minRows} asked for` }
       : { withheld: `first model: ${explainTooFew(rows, config)}` };
   }
-  return decideByRules(snapshot, name, config, state);
+  const decision = decideByRules(snapshot, name, config, state);
+  if (decision === null || "withheld" in decision || rows >= config.minRows) return decision;
+  return { withheld: `${decision.reason}; withheld: ${explainTooFew(rows, config)}` };
 }
 
 function explainTooFew(rows: number, config: ModelConfig): string {
@@ -86,15 +106,29 @@ function decideByRules(
 ): Decision {
   const dataset = snapshot.datasets.get(config.dataset);
   const own = snapshot.project.project.rules.filter((rule) => rule.model === name);
-  let withheld: string | null = null;
+  const fired: Fired[] = [];
   for (const rule of own.length > 0 ? own : defaultRules(name)) {
     const reason = explainRule(rule, state, dataset?.version?.rows ?? 0, snapshot.nowMs);
-    if (reason === null) continue;
-    const against = explainAgainst(rule, state, dataset, snapshot.nowMs);
-    if (against === null) return { reason };
-    withheld ??= `${reason}; withheld: ${against}`;
+    if (reason !== null) fired.push({ reason, unless: rule.unless, isDrift: "drift" in rule.when });
+  }
+  // No window will ever ask for another. What served and was removed on purpose stays away.
+  if (state.champion === null && !state.training.hasPublished) {
+    fired.push({ reason: "no version serves yet", unless: own[0]?.unless, isDrift: false });
+  }
+  let withheld: string | null = null;
+  for (const each of fired) {
+    const against = explainAgainst(each, state, dataset, snapshot.nowMs);
+    if (against === null) return { reason: each.reason };
+    withheld ??= `${each.reason}; withheld: ${against}`;
   }
   return withheld === null ? null : { withheld };
+}
+
+/** What asks for a training. */
+interface Fired {
+  readonly reason: string;
+  readonly unless: Rule["unless"];
+  readonly isDrift: boolean;
 }
 
 /** Why the rule fires, null if it does not. */
@@ -104,16 +138,20 @@ function explainRule(
   rows: number,
   nowMs: number,
 ): string | null {
-  const last = state.training.lastStartedMs ?? 0;
+  const last = passedMs(state.training.lastStartedMs, nowMs);
   if ("newRows" in when) {
     const fresh = rows - state.training.lastDatasetRows;
     return fresh >= when.newRows ? `${fresh} new rows since the last training` : null;
   }
   if ("cron" in when) {
-    const next = new Cron(when.cron, { timezone: "UTC" }).nextRun(new Date(last));
-    return next !== null && next.getTime() <= nowMs ? `cron '${when.cron}'` : null;
+    return isCronDue(when.cron, last, nowMs) ? `cron '${when.cron}'` : null;
   }
   return "drift" in when ? explainDrift(state, last) : explainDegradation(state, last);
+}
+
+/** Long ago when the clock was set back to before it: nothing would follow it for as long as that. */
+function passedMs(lastMs: number | null, nowMs: number): number {
+  return lastMs === null || lastMs > nowMs ? 0 : lastMs;
 }
 
 /** Windows of the champion that closed after the last training began. */
@@ -137,7 +175,7 @@ function explainDrift(state: ModelState, lastMs: number): string | null {
     .filter((column) => found.result.alertColumns.includes(column.column))
     .slice(0, 3)
     .map((column) => `${column.column} (${lastingText(column)})`);
-  return `drift in window ${found.number} of version ${state.champion?.version}: ${texts.join("; ")}`;
+  return `drift in window ${found.number} of version ${knownChampion(state)?.version}: ${texts.join("; ")}`;
 }
 
 function explainDegradation(state: ModelState, lastMs: number): string | null {
@@ -145,7 +183,7 @@ function explainDegradation(state: ModelState, lastMs: number): string | null {
   const performance = found?.result.performance;
   if (found === undefined || performance === null || performance === undefined) return null;
   const { metric, realised, evaluated } = performance;
-  return `degradation in window ${found.number} of version ${state.champion?.version}: ${metric} ${fixed(realised)}, ${fixed(evaluated)} at evaluation`;
+  return `degradation in window ${found.number} of version ${knownChampion(state)?.version}: ${metric} ${fixed(realised)}, ${fixed(evaluated)} at evaluation`;
 }
 
 function fixed(value: number | null): string {
@@ -154,21 +192,25 @@ function fixed(value: number | null): string {
 
 /** What speaks against training now, null for nothing. */
 function explainAgainst(
-  rule: Rule,
+  { unless, isDrift }: Fired,
   state: ModelState,
   dataset: DatasetState | undefined,
   nowMs: number,
 ): string | null {
   const { training } = state;
-  const { coolDownSecs, maxPerDay, maxRefused } = rule.unless ?? DEFAULT_UNLESS;
+  const { coolDownSecs, maxPerDay, maxRefused } = unless ?? DEFAULT_UNLESS;
   const version = dataset?.version?.version ?? 0;
   if (version === training.lastDatasetVersion) return "no new data since the last training";
-  if ("drift" in rule.when && !hasDataSinceDrift(state, dataset)) {
+  if (isDrift && !hasDataSinceDrift(state, dataset, nowMs)) {
     return "no data since the drift began: what is older would teach the old again";
   }
-  const agoSecs = Math.floor((nowMs - (training.lastStartedMs ?? 0)) / 1000);
+  const agoSecs = Math.floor((nowMs - passedMs(training.lastStartedMs, nowMs)) / 1000);
   if (agoSecs < coolDownSecs)
     return `the last training began ${agoSecs} s ago, cool-down is ${coolDownSecs} s`;
+  const waitSecs = failureWaitSecs(training.failedInRow);
+  if (agoSecs < waitSecs) {
+    return `${training.failedInRow} trainings in a row failed; the next try is ${waitSecs} s after the last`;
+  }
   if (training.startedWithinDay >= maxPerDay) {
     return `${training.startedWithinDay} trainings within a day, at most ${maxPerDay}`;
   }
@@ -178,9 +220,19 @@ function explainAgainst(
   return null;
 }
 
+/** Doubles with every training that failed, whatever data it was on. */
+function failureWaitSecs(failedInRow: number): number {
+  if (failedInRow === 0) return 0;
+  return Math.min(MAX_FAILURE_WAIT_SECS, FIRST_FAILURE_WAIT_SECS * 2 ** Math.min(20, failedInRow));
+}
+
 /** Whether a batch that was pulled since the first alert after the last training has landed. */
-function hasDataSinceDrift(state: ModelState, dataset: DatasetState | undefined): boolean {
-  const alerts = freshResults(state, state.training.lastStartedMs ?? 0).filter(
+function hasDataSinceDrift(
+  state: ModelState,
+  dataset: DatasetState | undefined,
+  nowMs: number,
+): boolean {
+  const alerts = freshResults(state, passedMs(state.training.lastStartedMs, nowMs)).filter(
     ({ result }) => result.alertColumns.length > 0,
   );
   const beganMs = Math.min(...alerts.map(({ result }) => result.firstAtMs));
@@ -202,8 +254,8 @@ function trainingOf(
     model: name,
     config,
     timeColumn: snapshot.project.project.datasets[config.dataset]?.time ?? null,
+    keyColumns: snapshot.project.project.datasets[config.dataset]?.key ?? [],
     dataset: { name: config.dataset, version: version.version },
-    files: version.files,
     command: trainerCommand(config, snapshot.config.trainerCommands),
   };
   return {
@@ -213,10 +265,12 @@ function trainingOf(
       "train",
       name,
       config,
+      spec.timeColumn,
+      spec.keyColumns,
       spec.dataset,
-      version.files.map((file) => file.sha256),
       state.forced,
     ),
+    ...(state.forced !== null && { nonce: state.forced }),
     reason,
     spec,
     inputs: [subjectOf.dataset(config.dataset, version.version)],

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { plan } from "./plan.ts";
-import type { Plan } from "./planned-run.ts";
 import { runKey } from "./run-key.ts";
 import type { ModelState, Snapshot } from "./snapshot.ts";
 import {
@@ -18,11 +17,6 @@ import {
   withRows,
 } from "./testing/make-snapshot.ts";
 
-/** Of everything but pulls, which the one feed always asks for. */
-function kindsOf({ runs }: Plan): string[] {
-  return runs.map((run) => run.kind).filter((kind) => kind !== "pull");
-}
-
 const feedRow = (lastPullMs: number | null, change = {}) => ({
   name: "orders",
   cursor: null,
@@ -35,8 +29,7 @@ const feedRow = (lastPullMs: number | null, change = {}) => ({
 });
 
 describe("planning pulls", () => {
-  const pulls = (snapshot: Snapshot, forced: string | null = null) =>
-    plan(snapshot, forced).runs.filter((run) => run.kind === "pull");
+  const pulls = (snapshot: Snapshot) => plan(snapshot).runs.filter((run) => run.kind === "pull");
   const after = (secs: number, change = {}) =>
     makeSnapshot({ feeds: new Map([["orders", feedRow(NOW_MS - secs * 1000, change)]]) });
 
@@ -45,7 +38,20 @@ describe("planning pulls", () => {
     assert.equal(pulls(after(59)).length, 0);
     assert.equal(pulls(after(60)).length, 1);
     assert.equal(pulls(after(1, { has_more: 1 })).length, 1);
-    assert.equal(pulls(after(1), "orders")[0]?.reason, "asked for");
+    const askedPulls = new Map([["orders", "n1"]]);
+    const [asked] = pulls({ ...after(1), askedPulls });
+    assert.deepEqual([asked?.reason, asked?.nonce], ["asked for", "n1"]);
+  });
+
+  it("pulls when the clock was set back", () => {
+    assert.equal(pulls(after(-1_000_000)).length, 1);
+  });
+
+  it("gives what was asked for a key of its own, so that it waits behind no failure", () => {
+    const [due] = pulls(after(100));
+    const [asked] = pulls({ ...after(100), askedPulls: new Map([["orders", "n1"]]) });
+    const [again] = pulls({ ...after(100), askedPulls: new Map([["orders", "n2"]]) });
+    assert.equal(new Set([due?.key, asked?.key, again?.key]).size, 3);
   });
 
   it("goes by cron in UTC", () => {
@@ -59,6 +65,7 @@ describe("planning pulls", () => {
       });
     assert.equal(pulls(at(NOW_MS - 1000)).length, 1);
     assert.equal(pulls(at(NOW_MS)).length, 0);
+    assert.equal(pulls(at(NOW_MS + 1)).length, 1);
   });
 
   it("never twice at a time, never while held, never with many batches waiting", () => {
@@ -66,7 +73,7 @@ describe("planning pulls", () => {
     assert.equal(pulls(makeSnapshot({ active })).length, 0);
     const held = { held: "personal data", held_config_sha256: "p1" };
     assert.equal(pulls(after(100, held)).length, 0);
-    assert.match(plan(after(100, held), null).withheld[0]?.reason ?? "", /personal data/);
+    assert.match(plan(after(100, held)).withheld[0]?.reason ?? "", /personal data/);
     assert.equal(pulls(after(100, { ...held, held_config_sha256: "p0" })).length, 1);
     const pulled = Array.from({ length: 20 }, (_, i) => makeBatch(`b${i}`));
     const waiting = makeSnapshot({ datasets: new Map([["orders", makeDataset({ pulled })]]) });
@@ -85,10 +92,7 @@ const CONTRACT = {
 
 describe("planning checks", () => {
   const checked = (state: Parameters<typeof makeDataset>[0]) => {
-    const { runs } = plan(
-      makeSnapshot({ datasets: new Map([["orders", makeDataset(state)]]) }),
-      null,
-    );
+    const { runs } = plan(makeSnapshot({ datasets: new Map([["orders", makeDataset(state)]]) }));
     return runs.flatMap((run) => (run.kind === "check" ? [run.spec.batch.id] : []));
   };
 
@@ -96,13 +100,11 @@ describe("planning checks", () => {
     assert.deepEqual(checked({ pulled: [makeBatch("a"), makeBatch("b")] }), ["a"]);
   });
 
-  it("takes a quarantined batch again only when the contract changed", () => {
-    const quarantined = (version: number) => [
-      makeBatch("q", { status: "quarantined", checked_contract: version }),
-    ];
+  it("takes a quarantined batch that other rules may release first", () => {
+    const releasable = [makeBatch("q", { status: "quarantined", checked_contract: 1 })];
     const pulled = [makeBatch("a")];
-    assert.deepEqual(checked({ pulled, contract: CONTRACT, quarantined: quarantined(1) }), ["q"]);
-    assert.deepEqual(checked({ pulled, contract: CONTRACT, quarantined: quarantined(2) }), ["a"]);
+    assert.deepEqual(checked({ pulled, contract: CONTRACT, releasable }), ["q"]);
+    assert.deepEqual(checked({ pulled, contract: CONTRACT }), ["a"]);
   });
 });
 
@@ -125,7 +127,6 @@ describe("planning trainings", () => {
         models: new Map([["delay", makeModel(model)]]),
         ...change,
       }),
-      null,
     );
     const run = runs.find((each) => each.kind === "train");
     return run?.reason ?? `not: ${withheld.find((each) => each.subject === "model:delay")?.reason}`;
@@ -135,6 +136,8 @@ describe("planning trainings", () => {
     lastDatasetVersion: 1,
     lastDatasetRows: 300,
     startedWithinDay: 1,
+    hasPublished: true,
+    failedInRow: 0,
     refusedInRow: 0,
     ...change,
   });
@@ -157,17 +160,12 @@ describe("planning trainings", () => {
     assert.match(decide(state, 500, { datasets }), /^not: drift.*no data since the drift began/);
   });
 
-  it("waits while a new contract may release batches", () => {
-    const dataset = { ...withRows(500, 2), contract: CONTRACT };
-    const quarantined = (version: number) => [
-      makeBatch("q", { status: "quarantined", checked_contract: version }),
-    ];
-    const decided = (version: number) =>
-      decide({}, 500, {
-        datasets: new Map([["orders", { ...dataset, quarantined: quarantined(version) }]]),
-      });
-    assert.equal(decided(1), "not: undefined");
-    assert.match(decided(2), /^first model/);
+  it("waits while other rules may release batches", () => {
+    const releasable = [makeBatch("q", { status: "quarantined" })];
+    const decided = (change: object) =>
+      decide({}, 500, { datasets: new Map([["orders", { ...withRows(500, 2), ...change }]]) });
+    assert.equal(decided({ releasable }), "not: undefined");
+    assert.match(decided({}), /^first model/);
   });
 
   it("trains on degradation before drift", () => {
@@ -185,7 +183,7 @@ describe("planning trainings", () => {
   });
 
   it("forgets alerts from before the last training", () => {
-    const state = { champion, training: trained(-1), windows: [drifted] };
+    const state = { champion, training: trained(0), windows: [drifted] };
     assert.equal(decide(state), "not: undefined");
   });
 
@@ -215,54 +213,53 @@ describe("planning trainings", () => {
     assert.equal(decide({ champion, training: trained(1000), forced: "x" }), "asked for");
   });
 
+  it("tries again with new data when the first model was refused", () => {
+    const refused = { hasPublished: false, refusedInRow: 1 };
+    assert.equal(decide({ training: trained(2 * HOUR_MS, refused) }), "no version serves yet");
+    for (const [training, pattern] of [
+      [trained(HOUR_MS / 2, refused), /cool-down is 3600 s/],
+      [trained(2 * HOUR_MS, { ...refused, lastDatasetVersion: 2 }), /no new data/],
+      [trained(2 * HOUR_MS, { ...refused, startedWithinDay: 4 }), /at most 4/],
+      [trained(2 * HOUR_MS, { ...refused, refusedInRow: 3 }), /somebody must look/],
+    ] as const) {
+      const reason = decide({ training });
+      assert.match(reason, /^not: no version serves yet; withheld: /);
+      assert.match(reason, pattern);
+    }
+    assert.match(decide({ training: trained(2 * HOUR_MS, refused) }, 50), /fewer than the 100/);
+  });
+
+  it("leaves alone what was removed, and what it does not know the champion of", () => {
+    const training = trained(2 * HOUR_MS);
+    assert.equal(decide({ training }), "not: undefined");
+    const unknown = {
+      champion: "unknown",
+      training: { ...training, hasPublished: false },
+    } as const;
+    assert.equal(decide(unknown), "not: undefined");
+  });
+
+  it("waits longer after every training that failed", () => {
+    const unless = { coolDownSecs: 0, maxPerDay: 100, maxRefused: 3 };
+    const rules = [{ when: { newRows: 100 }, do: "train" as const, model: "delay", unless }];
+    const project = { project: makeProject({ rules }), file: "", folder: "", sha256: "p" };
+    const failed = (agoSecs: number, failedInRow: number, nonce: string | null = null) => {
+      const training = trained(agoSecs * 1000, { failedInRow });
+      return decide({ champion, training, forced: nonce }, 500, { project });
+    };
+    assert.match(failed(79, 3), /^not: 200 new rows.*3 trainings in a row failed; .* 80 s/);
+    assert.match(failed(80, 3), /^200 new rows/);
+    assert.match(failed(3599, 30), /next try is 3600 s/);
+    assert.equal(failed(1, 30, "n"), "asked for");
+  });
+
+  it("goes on when the clock was set back", () => {
+    const state = { champion, training: trained(-HOUR_MS), windows: [drifted] };
+    assert.match(decide(state), /^drift in window 3/);
+  });
+
   it("waits while a candidate is on its way", () => {
     assert.equal(decide({ inFlight: [makeCandidate()] }), "not: undefined");
-  });
-});
-
-describe("planning candidates", () => {
-  const step = (
-    stage: "trained" | "compiled" | "vetted" | "evaluated",
-    model: Partial<ModelState> = {},
-  ) =>
-    kindsOf(
-      plan(
-        makeSnapshot({
-          models: new Map([
-            ["delay", makeModel({ inFlight: [makeCandidate({ stage })], ...model })],
-          ]),
-        }),
-        null,
-      ),
-    );
-
-  it("takes each through compile, vet, evaluate, publish", () => {
-    assert.deepEqual(step("trained"), ["compile"]);
-    assert.deepEqual(step("compiled"), ["vet"]);
-    assert.deepEqual(step("vetted"), ["evaluate"]);
-    assert.deepEqual(step("evaluated"), ["publish"]);
-  });
-
-  it("judges a model put there by hand on the champion's rows", () => {
-    const files = {
-      ...JSON.parse(makeCandidate().files_json),
-      features: null,
-      evaluationPath: null,
-    };
-    const candidate = makeCandidate({
-      origin: "incoming",
-      stage: "vetted",
-      files_json: JSON.stringify(files),
-    });
-    assert.deepEqual(step("vetted", { inFlight: [candidate], champion: makeChampion(1) }), [
-      "evaluate",
-    ]);
-    assert.deepEqual(step("vetted", { inFlight: [candidate] }), ["publish"]);
-  });
-
-  it("publishes what the project does not know once it is vetted", () => {
-    const stranger = makeCandidate({ model: "voice", origin: "incoming", stage: "vetted" });
-    assert.deepEqual(kindsOf(plan(makeSnapshot({ strangers: [stranger] }), null)), ["publish"]);
   });
 });
 
@@ -284,7 +281,6 @@ describe("planning windows", () => {
   const observed = (model: Partial<ModelState>, change: Partial<Snapshot> = {}) => {
     const { runs } = plan(
       makeSnapshot({ models: new Map([["delay", makeModel({ champion, ...model })]]), ...change }),
-      null,
     );
     return runs.flatMap((run) => (run.kind === "observe" ? [run.reason] : []));
   };

@@ -1,33 +1,29 @@
-import { readFileSync } from "node:fs";
-import type { DatasetVersion } from "../datasets/dataset-version.ts";
 import type { LoadedProject } from "../project/loaded-project.ts";
+import { readAsks } from "../store/asks.ts";
 import type { StoreReader } from "../store/store.ts";
+import { subjectOf } from "../store/subject.ts";
 import type { CandidateTable, CaptureTable, WindowTable } from "../store/tables.ts";
 import { readCandidateFiles } from "./candidate-files.ts";
 import type { RepositoryChampion } from "./champions.ts";
 import type { PipelinesConfig } from "./pipelines-config.ts";
-import type {
-  BatchRow,
-  Champion,
-  DatasetState,
-  ModelState,
-  Snapshot,
-  TrainingHistory,
-} from "./snapshot.ts";
+import { ASKED_FOR } from "./planned-run.ts";
+import { readDataset } from "./read-dataset.ts";
+import { readUnscored } from "./read-unscored.ts";
+import type { KnownChampions } from "./repository-view.ts";
+import type { Champion, DatasetState, ModelState, Snapshot, TrainingHistory } from "./snapshot.ts";
 
 const DAY_MS = 86_400_000;
-/** Windows and batches beyond these many are history that decides nothing any more. */
+/** Windows beyond these many are history that decides nothing any more. */
 const MAX_WINDOWS = 200;
-const HISTORY_BATCHES = 200;
 
 export interface SnapshotInputs {
   readonly store: StoreReader;
   readonly project: LoadedProject;
   readonly config: PipelinesConfig;
-  readonly champions: ReadonlyMap<string, RepositoryChampion>;
+  readonly champions: KnownChampions;
+  /** See RepositoryView. */
+  readonly hasIndex: boolean;
   readonly captureFiles: readonly string[];
-  /** Model to train whatever the rules say, and a text for its key; null for none. */
-  readonly forced: { readonly model: string; readonly nonce: string } | null;
   readonly nowMs: number;
 }
 
@@ -43,12 +39,14 @@ export async function readSnapshot(inputs: SnapshotInputs): Promise<Snapshot> {
     .where("status", "in", ["queued", "running"])
     .execute();
   const datasets = new Map<string, DatasetState>();
-  for (const name of Object.keys(project.project.datasets)) {
-    datasets.set(name, await readDataset(store, name));
+  for (const [name, dataset] of Object.entries(project.project.datasets)) {
+    datasets.set(name, await readDataset(store, name, dataset));
   }
   const models = new Map<string, ModelState>();
+  const asks = await readAsks(store);
   for (const name of Object.keys(project.project.models)) {
-    models.set(name, await readModel(inputs, name));
+    const forced = asks.get(subjectOf.model(name)) ?? null;
+    models.set(name, await readModel(inputs, name, forced));
   }
   const inFlight = await readInFlight(store);
   return {
@@ -62,46 +60,14 @@ export async function readSnapshot(inputs: SnapshotInputs): Promise<Snapshot> {
     strangers: inFlight.filter((candidate) => !models.has(candidate.model)),
     captureFiles: inputs.captureFiles,
     streamId: feeds.find((feed) => feed.name === STREAM_FEED)?.cursor ?? "0-0",
-    labelFiles: await store
-      .selectFrom("label_files")
-      .selectAll()
-      .orderBy("seq")
-      .execute(),
-  };
-}
-
-async function readDataset(store: StoreReader, name: string): Promise<DatasetState> {
-  const batches = (status: BatchRow["status"]) =>
-    store
-      .selectFrom("batches")
-      .selectAll()
-      .where("dataset", "=", name)
-      .where("status", "=", status)
-      .orderBy("seq");
-  const contract = await store
-    .selectFrom("contracts")
-    .selectAll()
-    .where("dataset", "=", name)
-    .orderBy("version", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  const version = await store
-    .selectFrom("dataset_versions")
-    .select("path")
-    .where("dataset", "=", name)
-    .orderBy("version", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  const landed = await batches("landed").execute();
-  return {
-    pulled: await batches("pulled").execute(),
-    quarantined: await batches("quarantined").execute(),
-    landed: landed.slice(-HISTORY_BATCHES),
-    contract: contract ?? null,
-    version:
-      version === undefined
-        ? null
-        : (JSON.parse(readFileSync(version.path, "utf8")) as DatasetVersion),
+    labelFiles: await store.selectFrom("label_files").selectAll().orderBy("seq").execute(),
+    hasIndex: inputs.hasIndex,
+    askedPulls: new Map(
+      Object.keys(project.project.feeds).flatMap((name) => {
+        const nonce = asks.get(subjectOf.feed(name));
+        return nonce === undefined ? [] : [[name, nonce] as const];
+      }),
+    ),
   };
 }
 
@@ -114,21 +80,30 @@ async function readInFlight(store: StoreReader): Promise<CandidateTable[]> {
     .execute();
 }
 
-async function readModel(inputs: SnapshotInputs, name: string): Promise<ModelState> {
-  const { store, champions, forced } = inputs;
-  const champion = await readChampion(store, name, champions.get(name) ?? null);
+async function readModel(
+  inputs: SnapshotInputs,
+  name: string,
+  forced: string | null,
+): Promise<ModelState> {
+  const { store, champions } = inputs;
+  const found = champions.get(name) ?? (champions.has(name) ? null : "unknown");
+  const champion = found === "unknown" ? null : await readChampion(store, name, found);
+  const scored = inputs.project.project.models[name];
   const inFlight = await readInFlight(store);
   const windows = champion === null ? [] : await readWindows(store, name, champion.version);
   const captures = champion === null ? [] : await readCaptures(store, name, champion.version);
   return {
-    champion,
+    champion: found === "unknown" ? found : champion,
     inFlight: inFlight.filter((candidate) => candidate.model === name),
     training: await readTraining(store, name, inputs.nowMs),
     unwindowed: captures.filter((capture) => capture.window_id === null),
     windows,
     windowCaptures: groupByWindow(captures),
-    unscored: await readUnscored(inputs, name, champion),
-    forced: forced?.model === name ? forced.nonce : null,
+    unscored:
+      scored?.score === undefined || champion === null
+        ? []
+        : await readUnscored(store, scored.dataset, name, champion.version),
+    forced,
   };
 }
 
@@ -197,10 +172,10 @@ async function readTraining(
 ): Promise<TrainingHistory> {
   const runs = await store
     .selectFrom("runs")
-    .select(["id", "created_at_ms", "status"])
+    .select(["id", "created_at_ms", "status", "reason"])
     .where("kind", "=", "train")
-    .where("subject", "=", `model:${model}`)
-    .where("status", "=", "finished")
+    .where("subject", "=", subjectOf.model(model))
+    .where("status", "in", ["finished", "failed"])
     .orderBy("created_at_ms", "desc")
     .limit(1000)
     .execute();
@@ -216,15 +191,44 @@ async function readTraining(
     last === undefined || last.dataset === null || last.dataset_version === null
       ? 0
       : await rowsOf(store, last.dataset, last.dataset_version);
-  const published = candidates.findIndex((candidate) => candidate.stage === "published");
-  const since = published === -1 ? candidates : candidates.slice(0, published);
+  const asked = new Set(runs.filter((run) => run.reason === ASKED_FOR).map((run) => run.id));
+  const finished = runs.findIndex((run) => run.status === "finished");
   return {
     lastStartedMs: runs[0]?.created_at_ms ?? null,
     lastDatasetVersion: last?.dataset_version ?? null,
     lastDatasetRows: rows,
-    startedWithinDay: runs.filter((run) => run.created_at_ms > nowMs - DAY_MS).length,
-    refusedInRow: since.filter((candidate) => candidate.stage === "refused").length,
+    startedWithinDay: runs.filter(
+      ({ created_at_ms }) => created_at_ms > nowMs - DAY_MS && created_at_ms <= nowMs,
+    ).length,
+    hasPublished: await hasPublished(store, model),
+    failedInRow: finished === -1 ? runs.length : finished,
+    refusedInRow: countRefused(candidates, asked),
   };
+}
+
+async function hasPublished(store: StoreReader, model: string): Promise<boolean> {
+  const found = await store
+    .selectFrom("candidates")
+    .select("id")
+    .where("model", "=", model)
+    .where("stage", "=", "published")
+    .limit(1)
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
+/** Back to the last that was published; to that of the last training that was asked for, with it. */
+function countRefused(
+  newestFirst: readonly Pick<CandidateTable, "stage" | "train_run_id">[],
+  askedRuns: ReadonlySet<string>,
+): number {
+  let refused = 0;
+  for (const { stage, train_run_id } of newestFirst) {
+    if (stage === "published") break;
+    if (stage === "refused") refused += 1;
+    if (train_run_id !== null && askedRuns.has(train_run_id)) break;
+  }
+  return refused;
 }
 
 async function rowsOf(store: StoreReader, dataset: string, version: number): Promise<number> {
@@ -235,40 +239,4 @@ async function rowsOf(store: StoreReader, dataset: string, version: number): Pro
     .where("version", "=", version)
     .executeTakeFirst();
   return found?.rows ?? 0;
-}
-
-/** Batches that landed after those that the model's first version was trained on, less those scored. */
-async function readUnscored(
-  { store, project }: SnapshotInputs,
-  model: string,
-  champion: Champion | null,
-): Promise<BatchRow[]> {
-  const config = project.project.models[model];
-  if (config?.score === undefined || champion === null) return [];
-  const first = await store
-    .selectFrom("candidates")
-    .innerJoin("dataset_versions", (join) =>
-      join
-        .onRef("dataset_versions.dataset", "=", "candidates.dataset")
-        .onRef("dataset_versions.version", "=", "candidates.dataset_version"),
-    )
-    .innerJoin("batches", "batches.id", "dataset_versions.batch_id")
-    .select("batches.seq")
-    .where("candidates.model", "=", model)
-    .where("candidates.stage", "=", "published")
-    .orderBy("candidates.version")
-    .limit(1)
-    .executeTakeFirst();
-  return await store
-    .selectFrom("batches")
-    .selectAll()
-    .where("dataset", "=", config.dataset)
-    .where("status", "=", "landed")
-    .where("seq", ">", first?.seq ?? 0)
-    .where("id", "not in", (query) =>
-      query.selectFrom("scored").select("batch_id").where("model", "=", model),
-    )
-    .orderBy("seq")
-    .limit(100)
-    .execute();
 }

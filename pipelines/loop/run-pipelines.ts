@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { createApi } from "../api/api.ts";
+import type { Triggers } from "../api/api-parts.ts";
 import type { Gatekeeper } from "../api/gatekeeper.ts";
 import { createLogger, type Logger } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
@@ -11,6 +12,7 @@ import { readAzureSecrets } from "../publish/azure-secrets.ts";
 import { createStore } from "../publish/create-store.ts";
 import { appendEvent } from "../store/event-log.ts";
 import { openStore, type Store, storePath } from "../store/store.ts";
+import { subjectOf } from "../store/subject.ts";
 import { readRunFacts } from "../tracking/read-run-facts.ts";
 import { ClaimError } from "./claim.ts";
 import { Coordinator, type CoordinatorListener } from "./coordinator.ts";
@@ -35,7 +37,7 @@ const TICK_AGAIN_MS = 5_000;
 /**
  * `sluice pipelines`: reconciles until a stop signal, serves the project API and metrics. Returns
  * the exit code.
- * @throws ProjectError, ClaimError, and Error when a port cannot be bound
+ * @throws ProjectError, ClaimError, IdentityError, and Error when a port cannot be bound
  */
 export async function runPipelines(
   config: PipelinesConfig,
@@ -76,11 +78,9 @@ async function runWith(parts: Parts): Promise<void> {
     metrics,
     log,
   });
-  const triggers = {
-    async pull(feed: string): Promise<void> {
-      coordinator.forced.feed = feed;
-      coordinator.wake();
-    },
+  const triggers: Triggers = {
+    pull: (feed) => coordinator.ask(subjectOf.feed(feed)),
+    train: (model) => coordinator.ask(subjectOf.model(model)),
   };
   let listeners: { close(): Promise<void> } | null = null;
   let pumping: Promise<void> | null = null;
@@ -141,7 +141,7 @@ async function createCoordinator({
 async function listen(
   { config, options, log, store, rows, metrics }: Parts,
   coordinator: Coordinator,
-  triggers: { pull(feed: string): Promise<void> },
+  triggers: Triggers,
 ): Promise<{ close(): Promise<void> }> {
   const api = await createApi({
     store,
@@ -178,10 +178,14 @@ async function reconcile(
 ): Promise<void> {
   const { first } = options.stopSignals;
   const watch = new ProjectWatch(config.projectFile, (message) => log.error(message));
-  first.addEventListener("abort", () => coordinator.wake());
+  first.addEventListener("abort", () => coordinator.expectStop());
   while (!first.aborted) {
     const changed = watch.look(coordinator.project);
-    if (changed !== null) {
+    if (changed !== null && changed.project.project !== coordinator.project.project.project) {
+      log.error(
+        `the changed project file is not used: it is of project '${changed.project.project}', this home of '${coordinator.project.project.project}'`,
+      );
+    } else if (changed !== null) {
       log.info({ sha256: changed.sha256 }, "the project file changed");
       coordinator.useProject(changed, await readRunFacts(changed));
       await noteProject(store, changed);

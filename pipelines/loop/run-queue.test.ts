@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { ask, readAsks } from "../store/asks.ts";
 import { dueRuns, enqueue, markStarted, requeue } from "./run-queue.ts";
 import { FACTS, openStoreHome, plannedRun, type StoreHome } from "./testing/store-kit.ts";
 
@@ -44,8 +45,37 @@ describe("the run queue", () => {
     }
   });
 
+  it("waits no longer when the clock was set back", async () => {
+    await enqueued(["a"]);
+    const failed = { status: "failed", ended_at_ms: NOW_MS } as const;
+    await at.store.updateTable("runs").set(failed).execute();
+    assert.equal(await enqueued(["a"], NOW_MS + 1), 0);
+    assert.equal(await enqueued(["a"], NOW_MS - 500_000), 1);
+    await at.store
+      .updateTable("runs")
+      .set({ not_before_ms: NOW_MS + 300_000 })
+      .execute();
+    assert.equal((await dueRuns(at.store, 5, NOW_MS)).length, 0);
+    assert.equal((await dueRuns(at.store, 5, NOW_MS - 1)).length, 1);
+  });
+
+  it("takes an ask as answered once its run is queued, and not before", async () => {
+    await ask(at.store, "feed:f", NOW_MS);
+    await ask(at.store, "feed:f", NOW_MS + 1);
+    const nonce = (await readAsks(at.store)).get("feed:f") ?? "";
+    const pull = plannedRun("p", { subject: "feed:f", nonce });
+    await enqueue(at.store, [plannedRun("scheduled", { subject: "feed:f" })], FACTS, NOW_MS);
+    assert.equal((await readAsks(at.store)).size, 1);
+    await enqueue(at.store, [pull], FACTS, NOW_MS);
+    assert.equal((await readAsks(at.store)).size, 0);
+    await ask(at.store, "feed:f", NOW_MS + 2);
+    assert.notEqual((await readAsks(at.store)).get("feed:f"), nonce);
+  });
+
   it("notes what a run reads, and says when a training begins", async () => {
-    const train = plannedRun("t", { kind: "train", subject: "model:m", inputs: ["dataset:d@1"] });
+    const spec = { dataset: { name: "d", version: 1 } };
+    const change = { kind: "train", subject: "model:m", inputs: ["dataset:d@1"], spec };
+    const train = plannedRun("t", change as never);
     await enqueue(at.store, [train], FACTS, NOW_MS);
     const edges = await at.store.selectFrom("edges").select(["direction", "subject"]).execute();
     assert.deepEqual(edges, [{ direction: "in", subject: "dataset:d@1" }]);

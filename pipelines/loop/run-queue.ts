@@ -1,13 +1,18 @@
 import { randomBytes } from "node:crypto";
+import type { JobKind, Jobs } from "../jobs/job.ts";
 import { appendEvent } from "../store/event-log.ts";
 import type { Store, StoreTransaction } from "../store/store.ts";
 import type { RunTable } from "../store/tables.ts";
 import { addEdges } from "./commit/commit.ts";
+import { isDue } from "./is-due.ts";
 import type { PlannedRun } from "./planned-run.ts";
 import type { RunFacts } from "./run-facts.ts";
+import { filesOfVersion } from "./version-files.ts";
 
 const FIRST_WAIT_MS = 10_000;
 const MAX_WAIT_MS = 3_600_000;
+/** No attempt waits longer for the next. */
+export const MAX_RETRY_WAIT_MS = 300_000;
 
 /** Puts what is due into the queue, each key once. Returns how many were new. */
 export async function enqueue(
@@ -36,13 +41,22 @@ async function enqueueOne(
     .where("key", "=", run.key)
     .execute();
   if (same.some((each) => each.status !== "failed")) return false;
-  if (nowMs < retryAtMs(same)) return false;
+  const { lastMs, waitMs } = retryAfter(same);
+  if (!isDue(lastMs, waitMs, nowMs)) return false;
   const id = newRunId(run.kind, nowMs);
+  const spec = await wholeSpec(tx, run);
   await tx
     .insertInto("runs")
-    .values(rowOf(id, run, facts, nowMs))
+    .values(rowOf(id, run, spec, facts, nowMs))
     .execute();
   await addEdges(tx, id, "in", run.inputs);
+  if (run.nonce !== undefined) {
+    await tx
+      .deleteFrom("asks")
+      .where("subject", "=", run.subject)
+      .where("nonce", "=", run.nonce)
+      .execute();
+  }
   if (run.kind === "train") {
     await appendEvent(
       tx,
@@ -54,10 +68,15 @@ async function enqueueOne(
 }
 
 /** What failed before waits longer every time. */
-function retryAtMs(failed: readonly { readonly ended_at_ms: number | null }[]): number {
-  if (failed.length === 0) return 0;
-  const last = Math.max(...failed.map((each) => each.ended_at_ms ?? 0));
-  return last + Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(20, failed.length));
+function retryAfter(failed: readonly { readonly ended_at_ms: number | null }[]): {
+  readonly lastMs: number;
+  readonly waitMs: number;
+} {
+  if (failed.length === 0) return { lastMs: 0, waitMs: 0 };
+  return {
+    lastMs: Math.max(...failed.map((each) => each.ended_at_ms ?? 0)),
+    waitMs: Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(20, failed.length)),
+  };
 }
 
 /** Sorts by time within a kind. */
@@ -65,7 +84,19 @@ function newRunId(kind: string, nowMs: number): string {
   return `${kind}-${nowMs.toString(36)}-${randomBytes(3).toString("hex")}`;
 }
 
-function rowOf(id: string, run: PlannedRun, facts: RunFacts, nowMs: number): RunTable {
+async function wholeSpec(tx: StoreTransaction, run: PlannedRun): Promise<Jobs[JobKind]["spec"]> {
+  if (run.kind !== "train") return run.spec;
+  const { name, version } = run.spec.dataset;
+  return { ...run.spec, files: await filesOfVersion(tx, name, version) };
+}
+
+function rowOf(
+  id: string,
+  run: PlannedRun,
+  spec: Jobs[JobKind]["spec"],
+  facts: RunFacts,
+  nowMs: number,
+): RunTable {
   return {
     id,
     kind: run.kind,
@@ -73,10 +104,12 @@ function rowOf(id: string, run: PlannedRun, facts: RunFacts, nowMs: number): Run
     key: run.key,
     status: "queued",
     reason: run.reason,
-    spec_json: JSON.stringify(run.spec),
+    spec_json: JSON.stringify(spec),
     result_json: null,
     error: null,
     attempts: 0,
+    lost_attempts: 0,
+    transient_attempts: 0,
     folder: null,
     not_before_ms: 0,
     created_at_ms: nowMs,
@@ -97,7 +130,10 @@ export async function dueRuns(store: Store, limit: number, nowMs: number): Promi
     .selectFrom("runs")
     .selectAll()
     .where("status", "=", "queued")
-    .where("not_before_ms", "<=", nowMs)
+    // Later than any wait: the clock was set back.
+    .where(({ eb, or }) =>
+      or([eb("not_before_ms", "<=", nowMs), eb("not_before_ms", ">", nowMs + MAX_RETRY_WAIT_MS)]),
+    )
     .orderBy("created_at_ms")
     .orderBy("id")
     .limit(limit)
@@ -131,16 +167,20 @@ export async function markStarted(
   return Number(numUpdatedRows) === 1;
 }
 
-/** Back into the queue, for another attempt; nothing when this attempt is not the running one. */
+/**
+ * Back into the queue, for another attempt; nothing when this attempt is not the running one.
+ * @param tally what the attempt counts as; nothing for one that was stopped
+ */
 export async function requeue(
   store: Store,
   run: RunTable,
   error: string,
   notBeforeMs: number,
+  tally: Partial<Pick<RunTable, "lost_attempts" | "transient_attempts">> = {},
 ): Promise<void> {
   await store
     .updateTable("runs")
-    .set({ status: "queued", error, not_before_ms: notBeforeMs, claimed_by: null })
+    .set({ status: "queued", error, not_before_ms: notBeforeMs, claimed_by: null, ...tally })
     .where("id", "=", run.id)
     .where("status", "=", "running")
     .where("attempts", "=", run.attempts)

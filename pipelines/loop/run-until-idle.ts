@@ -1,6 +1,7 @@
 import type { LoadedProject } from "../project/loaded-project.ts";
 import { readAzureSecrets } from "../publish/azure-secrets.ts";
 import { createStore } from "../publish/create-store.ts";
+import { withdraw } from "../store/asks.ts";
 import type { Store } from "../store/store.ts";
 import type { RunTable } from "../store/tables.ts";
 import { Coordinator, type CoordinatorListener } from "./coordinator.ts";
@@ -14,7 +15,7 @@ export interface RunUntilIdleOptions {
   readonly config: PipelinesConfig;
   readonly facts: RunFacts;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** A model to train, or a feed to pull, whatever the rules and the clock say; null for neither. */
+  /** A model to train, or a feed to pull, as a subject, whatever the rules and the clock say; null for neither. */
   readonly force: string | null;
   /** One line a run and a withheld training. */
   readonly onLine: (line: string) => void;
@@ -27,7 +28,7 @@ const REST_MS = 1_000;
 /**
  * Works through the plan until nothing is due. Returns how many runs failed. What waits for its next
  * try is left for another time.
- * @throws ClaimError when `sluice pipelines` is at it
+ * @throws ClaimError when `sluice pipelines` is at it, IdentityError
  */
 export async function runUntilIdle(options: RunUntilIdleOptions): Promise<number> {
   const { store, project, config, facts, env, pause, signal } = options;
@@ -45,31 +46,18 @@ export async function runUntilIdle(options: RunUntilIdleOptions): Promise<number
   const clock = (): number => Date.now();
   const parts = { store, project, config, facts, repository, env, listener, clock, pause };
   const coordinator = new Coordinator(parts);
-  force(coordinator, project, options.force, clock());
   await coordinator.open();
   try {
+    signal.addEventListener("abort", () => coordinator.expectStop());
+    if (options.force !== null) await coordinator.ask(options.force);
     for (;;) {
       const { isIdle } = await coordinator.tick();
       if (isIdle || signal.aborted) return failed;
       await coordinator.rest(REST_MS);
     }
   } finally {
+    // What could not begin is not begun behind the back of who asked.
+    if (options.force !== null) await withdraw(store, options.force);
     await coordinator.close();
-  }
-}
-
-function force(
-  coordinator: Coordinator,
-  { project }: LoadedProject,
-  subject: string | null,
-  nowMs: number,
-): void {
-  if (subject === null) return;
-  if (subject in project.models) {
-    coordinator.forced.model = { model: subject, nonce: nowMs.toString(36) };
-  } else if (subject in project.feeds) coordinator.forced.feed = subject;
-  else {
-    const known = [...Object.keys(project.models), ...Object.keys(project.feeds)].join(", ");
-    throw new Error(`expected a model or a feed of the project (${known}), got '${subject}'`);
   }
 }

@@ -1,5 +1,4 @@
 import type { Selectable } from "kysely";
-import type { DatasetVersion } from "../datasets/dataset-version.ts";
 import type { LoadedProject } from "../project/loaded-project.ts";
 import type {
   BatchTable,
@@ -31,19 +30,35 @@ export interface Snapshot {
   /** Last entry taken of the capture stream. */
   readonly streamId: string;
   readonly labelFiles: readonly Selectable<LabelFileTable>[];
+  /** The repository has, or had, an index: where there is none, something is wrong. */
+  readonly hasIndex: boolean;
+  /** Feeds to pull whatever the clock says, each with a text for the key. */
+  readonly askedPulls: ReadonlyMap<string, string>;
 }
 
 export type BatchRow = Selectable<BatchTable>;
+export type LandedBatch = Pick<BatchRow, "id" | "path" | "is_partial" | "created_at_ms">;
+
+export interface UnscoredBatch extends Pick<BatchRow, "id" | "path" | "sha256" | "bytes" | "rows"> {
+  /** Score jobs of the champion that failed with it. */
+  readonly failures: number;
+}
 
 export interface DatasetState {
-  /** Not checked yet, oldest first. */
+  /** Not checked yet, oldest first; not all where many wait. */
   readonly pulled: readonly BatchRow[];
-  readonly quarantined: readonly BatchRow[];
-  /** Accepted, oldest first. */
-  readonly landed: readonly BatchRow[];
+  /** Quarantined under other rules than those of now, oldest first; not all where many are. */
+  readonly releasable: readonly BatchRow[];
+  /** The last ones accepted, oldest first: as many as any decision looks at. */
+  readonly landed: readonly LandedBatch[];
   readonly contract: ContractTable | null;
   /** The latest; null before the first batch landed. */
-  readonly version: DatasetVersion | null;
+  readonly version: {
+    readonly version: number;
+    readonly rows: number;
+    /** Of them, those that took the place of earlier ones. */
+    readonly updatedRows: number;
+  } | null;
 }
 
 export interface Champion {
@@ -57,8 +72,8 @@ export interface Champion {
 }
 
 export interface ModelState {
-  /** As the repository has it; null: nothing published. */
-  readonly champion: Champion | null;
+  /** As the repository has it; null: nothing published. While unknown, nothing that depends on it is decided. */
+  readonly champion: Champion | "unknown" | null;
   /** Neither published nor refused yet, oldest first. */
   readonly inFlight: readonly CandidateTable[];
   readonly training: TrainingHistory;
@@ -68,18 +83,24 @@ export interface ModelState {
   readonly windows: readonly WindowTable[];
   /** Captures by window, for looking again when labels came. */
   readonly windowCaptures: ReadonlyMap<string, readonly CaptureTable[]>;
-  /** Landed batches of the model's dataset to score, oldest first. */
-  readonly unscored: readonly BatchRow[];
+  /** Landed batches of the model's dataset to score, oldest first; those skipped before come last. */
+  readonly unscored: readonly UnscoredBatch[];
   /** `sluice run MODEL` asked for it; the text goes into the key. */
   readonly forced: string | null;
 }
 
 export interface TrainingHistory {
+  /** Finished or failed. */
   readonly lastStartedMs: number | null;
   /** Rows and version of the dataset that the last training saw. */
   readonly lastDatasetVersion: number | null;
   readonly lastDatasetRows: number;
+  /** Finished or failed. */
   readonly startedWithinDay: number;
-  /** Refused one after another since the last that was published. */
+  /** A version of the model came from here once, trained or from incoming/. */
+  readonly hasPublished: boolean;
+  /** Since the last that finished. */
+  readonly failedInRow: number;
+  /** Refused one after another since the last that was published or that somebody asked for. */
   readonly refusedInRow: number;
 }

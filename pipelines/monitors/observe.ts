@@ -26,7 +26,9 @@ export const observe: JobWork<"observe"> = async (spec, context) => {
   if (spec.capturePaths.length === 0) {
     throw new JobError("expected a window with captured rows, found no files");
   }
-  const engine = await openDataEngine({ folders: foldersOf(spec) });
+  const spillFolder = join(context.folder, "spill");
+  const folders = [...foldersOf(spec), context.folder];
+  const engine = await openDataEngine({ folders, spillFolder });
   try {
     const span = await readSpan(engine, spec.capturePaths);
     const findings = await findDrift(engine, spec, monitor);

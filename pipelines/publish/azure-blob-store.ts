@@ -57,6 +57,22 @@ export class AzureBlobStore implements RepositoryStore {
     }
   }
 
+  async stamp(path: string): Promise<string | null> {
+    const { client, prefix } = await this.#open();
+    try {
+      const { etag } = await withTimeout(
+        new AbortController().signal,
+        CALL_TIMEOUT_MS,
+        (abortSignal) => client.getBlobClient(prefix + path).getProperties({ abortSignal }),
+      );
+      return etag ?? "";
+    } catch (error) {
+      const { kind, message } = describeAzureFailure(error);
+      if (kind === "missing") return null;
+      throw new StoreError(path, message);
+    }
+  }
+
   create(path: string, bytes: Uint8Array): Promise<boolean> {
     return this.#upload(path, bytes, { ifNoneMatch: "*" });
   }

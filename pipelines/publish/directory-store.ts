@@ -27,6 +27,16 @@ export class DirectoryStore implements RepositoryStore {
     }
   }
 
+  async stamp(path: string): Promise<string | null> {
+    try {
+      const { ino, size, mtimeNs, ctimeNs } = await stat(join(this.#root, path), { bigint: true });
+      return [ino, size, mtimeNs, ctimeNs].join("-");
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return null;
+      throw toStoreError(path, error);
+    }
+  }
+
   async create(path: string, bytes: Uint8Array): Promise<boolean> {
     try {
       const full = join(this.#root, path);

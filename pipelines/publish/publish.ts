@@ -11,6 +11,8 @@ import {
 } from "../../protocols/repository/layout.ts";
 import type { Manifest, RepositoryIndex } from "../../protocols/repository/schemas.ts";
 import { assertReplaceable } from "./assert-replaceable.ts";
+import { assertChampion } from "./champion-moved.ts";
+import type { ExpectedChampion } from "./publish-spec.ts";
 import { PublishRefusal } from "./refusal.ts";
 import { type RepositoryStore, StoreError } from "./repository-store.ts";
 import { readIndex, updateIndex } from "./update-index.ts";
@@ -25,6 +27,8 @@ export interface PublishOptions {
   readonly alias: string;
   /** Clients of the champion may break. */
   readonly breaking: boolean;
+  /** Nothing is published when it is another by then; not looked at unless told. */
+  readonly expectedChampion?: ExpectedChampion;
   readonly lineage: Readonly<Record<string, string>>;
   /** Awaited at "claimed", "uploaded" and "described": for tests that stop there. */
   readonly pause: (point: string) => Promise<void>;
@@ -50,15 +54,16 @@ const MAX_CLAIMS = 10_000;
 /**
  * Puts a model into the repository as its next version and points an alias at it. Nothing of it is
  * visible to servers before the last step; a publisher that dies leaves a hole in the numbers.
- * Rejects with PublishRefusal or ModelFormatError (before anything is written, unless another
- * publisher was first), DocumentError, StoreError.
+ * Rejects with PublishRefusal, ChampionMoved or ModelFormatError (before anything is written, unless
+ * another publisher was first), DocumentError, StoreError.
  */
 export async function publishModel(options: PublishOptions): Promise<Published> {
-  const { store, modelName, pause } = options;
+  const { store, modelName, pause, expectedChampion = "any" } = options;
   assertNames(modelName, options.alias);
   const summary = inspect(options.modelBytes);
   const files = listFiles(options);
   const before = await readIndex(store);
+  assertChampion(before, modelName, expectedChampion);
   await assertReplaceable(store, before, modelName, summary.signature, options.breaking);
   const version = await claimVersion(store, before, modelName);
   await pause("claimed");
@@ -73,7 +78,9 @@ export async function publishModel(options: PublishOptions): Promise<Published> 
   let replaced: number | null = null;
   const index = await updateIndex(store, async (current) => {
     await assertReplaceable(store, current, modelName, summary.signature, options.breaking);
+    // Our own write, whose answer was lost.
     if (current.models[modelName]?.versions[version] !== undefined) return null;
+    assertChampion(current, modelName, expectedChampion);
     replaced = current.models[modelName]?.aliases[options.alias] ?? null;
     return withVersion(current, options, version, manifestSha256);
   });

@@ -14,6 +14,8 @@ export interface RepositoryStore {
   readonly description: string;
   /** null when it is not there. */
   read(path: string, maxBytes: number): Promise<Stored | null>;
+  /** A text that changes whenever the file does, without reading it; null when it is not there. */
+  stamp(path: string): Promise<string | null>;
   /** Writes a new file that will outlive a power cut; false when the path is taken. */
   create(path: string, bytes: Uint8Array): Promise<boolean>;
   /** Compare-and-swap; an ETag of null means "not there yet". false when another was first. */

@@ -32,6 +32,19 @@ for (const { name, create } of FIXTURES) {
       assert.equal(await store.read("a/b/none", LIMIT), null);
     });
 
+    it("stamps a file anew when it changes, and no other", async () => {
+      assert.equal(await store.stamp("stamped"), null);
+      await store.replace("stamped", text("1"), null);
+      const one = await store.stamp("stamped");
+      await store.create("beside", text("1"));
+      assert.equal(await store.stamp("stamped"), one);
+      const etag = (await store.read("stamped", LIMIT))?.etag ?? "";
+      await store.replace("stamped", text("2"), etag);
+      assert.ok(one !== null && (await store.stamp("stamped")) !== one);
+      await store.remove("stamped");
+      assert.equal(await store.stamp("stamped"), null);
+    });
+
     it("refuses to read more than it was allowed", async () => {
       await store.create("large", text("12345"));
       await assert.rejects(store.read("large", 4), {

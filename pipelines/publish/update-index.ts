@@ -13,9 +13,15 @@ const MAX_ATTEMPTS = 100;
 const FIRST_WAIT_MS = 10;
 const MAX_WAIT_MS = 1_000;
 
-/** @throws DocumentError, StoreError. */
+/** Empty when there is none. @throws DocumentError, StoreError. */
 export async function readIndex(store: RepositoryStore): Promise<RepositoryIndex> {
   return (await readStored(store)).index;
+}
+
+/** null: there is none. @throws DocumentError, StoreError. */
+export async function findIndex(store: RepositoryStore): Promise<RepositoryIndex | null> {
+  const { index, etag } = await readStored(store);
+  return etag === null ? null : index;
 }
 
 /**

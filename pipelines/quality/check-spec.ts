@@ -17,11 +17,15 @@ export interface CheckSpec {
     /** Absolute. */
     readonly path: string;
     readonly schema: readonly ColumnSchema[];
+    /** A piece of an answer: its number of rows says nothing. */
+    readonly isPartial: boolean;
   };
   /** Already with the project's overrides; null until it was inferred. */
   readonly contract: Contract | null;
   /** Accepted files so far, oldest first: for inference and the history of counts. */
   readonly acceptedPaths: readonly string[];
+  /** Those of them that are pieces of an answer. */
+  readonly partialPaths: readonly string[];
 }
 
 export interface Problem {
@@ -42,4 +46,9 @@ export interface CheckResult {
   /** Set when this batch completed what the contract is inferred from; without overrides. */
   readonly inferred: Contract | null;
   readonly rows: number;
+  /**
+   * Rows whose key stands in one of the accepted files: updates, or what was delivered again. Told, and
+   * no problem; training takes the last row of a key. 0 without a key.
+   */
+  readonly updatedRows: number;
 }

@@ -50,9 +50,10 @@ async function runCheck(path: string, fields: Partial<CheckSpec> = {}): Promise<
     {
       datasetName: "d",
       dataset: {},
-      batch: { id: "b1", path, schema },
+      batch: { id: "b1", path, schema, isPartial: false },
       contract: null,
       acceptedPaths: [],
+      partialPaths: [],
       ...fields,
     },
     {
@@ -325,6 +326,46 @@ describe("a batch against its contract", () => {
     assert.deepEqual(high.problems[0]?.expected, "at least 11 rows");
   });
 
+  it("judges the rows of whole answers by those of whole answers", async () => {
+    const many = await batch("SELECT i AS x FROM range(500) AS r(i)");
+    const path = await batch(`SELECT i AS x ${rows}`);
+    const contract = contractOf({ x: { type: "integer" } }, null);
+    const acceptedPaths = [many, many, many];
+    const cut = await runCheck(path, { contract, acceptedPaths, partialPaths: [many] });
+    assert.deepEqual(cut.problems, []);
+    const piece = { id: "b1", path, schema: [{ name: "x", type: "integer" as const }] };
+    const rest = { batch: { ...piece, isPartial: true }, acceptedPaths };
+    assert.deepEqual((await runCheck(path, { contract, ...rest })).problems, []);
+    const bound = contractOf({ x: { type: "integer" } }, 11);
+    assert.deepEqual((await runCheck(path, { contract: bound, ...rest })).problems, []);
+  });
+
+  it("counts rows whose key landed before, and lets them in", async () => {
+    const dataset: DatasetConfig = { key: ["id", "part"] };
+    const before = [
+      await batch("SELECT i AS id, 'a' AS part, i AS x FROM range(10) AS r(i)"),
+      await batch("SELECT i::DOUBLE AS id, 'b' AS part FROM range(3) AS r(i)"),
+    ];
+    const contract = contractOf({
+      id: { type: "integer" },
+      part: { type: "text" },
+      x: { type: "integer" },
+    });
+    const path = await batch(
+      `SELECT * FROM (VALUES (1, 'a', 7), (9, 'a', 7), (10, 'a', 7), (NULL, 'a', 7)) AS t(id, part, x)`,
+    );
+    const ran = await runCheck(path, { dataset, contract, acceptedPaths: before.slice(0, 1) });
+    assert.deepEqual([ran.outcome, ran.updatedRows], ["passed", 2]);
+    assert.deepEqual(ran.logs, ["2 of 4 rows have the key of a row that landed before"]);
+    const again = await runCheck(before[0] ?? "", { dataset, contract, acceptedPaths: before });
+    assert.deepEqual([again.outcome, again.updatedRows], ["passed", 10]);
+    const other = await runCheck(before[0] ?? "", { contract, acceptedPaths: before });
+    assert.equal(other.updatedRows, 0);
+    const keyless = await batch("SELECT 1 AS x");
+    const none = await runCheck(path, { dataset, contract, acceptedPaths: [keyless] });
+    assert.equal(none.updatedRows, 0);
+  });
+
   it("lets a batch in with its problems at level warn, and logs them", async () => {
     const ran = await runCheck(await batch(`SELECT i AS x ${rows}`), {
       dataset: { contract: { inferFrom: 3, level: "warn" } },
@@ -338,7 +379,8 @@ describe("a batch against its contract", () => {
 
   it("is refused as a job when its description is another file's", async () => {
     const path = await batch(`SELECT i AS x ${rows}`);
-    const spec = { batch: { id: "b7", path, schema: [{ name: "y", type: "text" as const }] } };
+    const schema = [{ name: "y", type: "text" as const }];
+    const spec = { batch: { id: "b7", path, schema, isPartial: false } };
     await assert.rejects(
       runCheck(path, spec),
       (error) =>

@@ -8,6 +8,7 @@ import { type CheckContext, checkBatch, checkWithoutContract } from "./check-bat
 import type { CheckSpec, Contract, Problem } from "./check-spec.ts";
 import { countViolations } from "./count-violations.ts";
 import { inferContract } from "./infer-contract.ts";
+import { countKnownKeys } from "./known-keys.ts";
 import { uncheckedColumns } from "./merge-overrides.ts";
 import type { BatchProfile } from "./profile.ts";
 import { profileBatch } from "./profile-batch.ts";
@@ -38,9 +39,17 @@ export const check: JobWork<"check"> = async (spec, context) => {
     const outcome = problems.length === 0 || isWarn ? "passed" : "failed";
     const inferred = outcome === "passed" ? await inferFirst(engine, spec, profile) : null;
     await writeProfile(join(context.folder, PROFILE_FILE), profile);
-    report(context, profile, problems);
+    const updatedRows = await countKnownKeys(engine, spec);
+    report(context, profile, problems, updatedRows);
     await context.pause("checked");
-    return { outcome, problems, profileFile: PROFILE_FILE, inferred, rows: profile.rows };
+    return {
+      outcome,
+      problems,
+      profileFile: PROFILE_FILE,
+      inferred,
+      rows: profile.rows,
+      updatedRows,
+    };
   } finally {
     engine.close();
     await rm(spillFolder, { recursive: true, force: true });
@@ -62,7 +71,7 @@ async function findProblems(
   spec: CheckSpec,
   profile: BatchProfile,
 ): Promise<Problem[]> {
-  const { contract, dataset, acceptedPaths } = spec;
+  const { contract, dataset, acceptedPaths, batch } = spec;
   const unchecked = uncheckedColumns(dataset);
   const key = dataset.key ?? [];
   const names = new Set(profile.columns.map(({ name }) => name));
@@ -77,13 +86,15 @@ async function findProblems(
     expected: "the column of the key",
     found: "no such column",
   }));
-  const context: CheckContext = { key, unchecked, fewestRows: null };
+  const context: CheckContext = { key, unchecked, isPartial: batch.isPartial, fewestRows: null };
   if (contract === null) {
     const accepted = await readTypes(engine, acceptedPaths);
     const found = checkWithoutContract(profile, accepted, counts.repeatedKeys, context);
     return [...problems, ...found];
   }
-  const fewest = fewestRows(await readRowCounts(engine, acceptedPaths));
+  const partial = new Set(spec.partialPaths);
+  const whole = acceptedPaths.filter((path) => !partial.has(path));
+  const fewest = fewestRows(await readRowCounts(engine, whole));
   return [
     ...problems,
     ...checkBatch(profile, contract, counts, { ...context, fewestRows: fewest }),
@@ -136,9 +147,18 @@ async function writeProfile(path: string, profile: BatchProfile): Promise<void> 
   }
 }
 
-function report(context: JobContext, profile: BatchProfile, problems: readonly Problem[]): void {
+function report(
+  context: JobContext,
+  profile: BatchProfile,
+  problems: readonly Problem[],
+  updatedRows: number,
+): void {
   context.metric("rows", profile.rows);
   context.metric("problems", problems.length);
+  if (updatedRows > 0) {
+    context.metric("updated_rows", updatedRows);
+    context.log(`${updatedRows} of ${profile.rows} rows have the key of a row that landed before`);
+  }
   for (const { column, rule, expected, found } of problems) {
     context.log(`${column ?? "batch"}: ${rule}: expected ${expected}; found ${found}`);
   }

@@ -84,9 +84,10 @@ describe("real days of flights", () => {
     const spec = {
       datasetName: "flights",
       dataset,
-      batch: { id: path, path, schema },
+      batch: { id: path, path, schema, isPartial: false },
       contract: given,
       acceptedPaths,
+      partialPaths: [],
     };
     return check(spec, {
       folder,

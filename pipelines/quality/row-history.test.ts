@@ -17,12 +17,6 @@ describe("the fewest rows by history", () => {
     assert.equal(fewestRows([1000, 1005, 990, 60, 1010]), 30);
   });
 
-  it("does not hold small days against a first load in full batches", () => {
-    assert.equal(fewestRows([100_000, 100_000, 100_000]), null);
-    assert.equal(fewestRows([100_000, 100_000, 100_000, 40_000]), null);
-    assert.equal(fewestRows([100_000, 100_000, 40_000, 2000, 2100]), 210);
-  });
-
   it("forgets batches of long ago", () => {
     const recent = Array.from({ length: 30 }, (_, day) => 100 + day);
     assert.equal(fewestRows([...Array(50).fill(10_000), ...recent]), 12);

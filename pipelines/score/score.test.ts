@@ -27,8 +27,8 @@ const MODEL = randomTrees({
   maxLeaves: 9,
   features: [null, ["a", "b"]],
 });
-/** One more than the engine reads at a time, so that order across its chunks counts. */
-const ROWS = 2100;
+/** More than are in memory at once, so that order across pieces counts. */
+const ROWS = 17_000;
 
 describe("score", () => {
   let job: JobFixture;
@@ -45,7 +45,7 @@ describe("score", () => {
   const fileOf = async (batchId: string, seed: number): Promise<DataFile> => {
     const path = join(files.folder, `${batchId}.parquet`);
     const table = randomRows(MODEL, ROWS, seed);
-    const key = numbers(Array.from({ length: ROWS }, (_, row) => seed * 10_000 + row));
+    const key = numbers(Array.from({ length: ROWS }, (_, row) => seed * 100_000 + row));
     const note = texts(Array.from({ length: ROWS }, (_, row) => (row % 2 === 0 ? null : "odd")));
     const columns = new Map(table.columns).set("key", key).set("note", note);
     await writeParquet(path, { rows: ROWS, columns });
@@ -100,7 +100,7 @@ describe("score", () => {
     assert.deepEqual(
       rows.map((row) => [row["key"], row["row_id"]]),
       ["second", "first"].flatMap((id, file) =>
-        Array.from({ length: ROWS }, (_, row) => [(2 - file) * 10_000 + row, `${id}-${row}`]),
+        Array.from({ length: ROWS }, (_, row) => [(2 - file) * 100_000 + row, `${id}-${row}`]),
       ),
     );
     assert.deepEqual(

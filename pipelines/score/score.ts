@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { openOnnx } from "../compile/onnx-session.ts";
+import { type OnnxModel, openOnnx } from "../compile/onnx-session.ts";
 import { columnTypes, featureSchema } from "../compile/read-features.ts";
 import type { ColumnSchema } from "../datasets/column.ts";
 import type { DataFile } from "../datasets/dataset-version.ts";
@@ -13,7 +13,7 @@ import {
   quoteName,
   quoteText,
 } from "../datasets/duckdb.ts";
-import { readTable } from "../datasets/read-table.ts";
+import { readTables } from "../datasets/read-table.ts";
 import { inferType } from "../feeds/cast-sql.ts";
 import type { JobWork } from "../jobs/job.ts";
 import { JobError } from "../jobs/job-error.ts";
@@ -21,6 +21,9 @@ import type { ScoreSpec } from "./score-spec.ts";
 
 /** The batch, in the job's folder. */
 const BATCH_FILE = "predictions.parquet";
+
+/** Rows whose features are in memory at once. */
+const CHUNK_ROWS = 16_384;
 
 /** Columns that scoring adds to those kept. */
 const ADDED: readonly ColumnSchema[] = [
@@ -41,7 +44,8 @@ export const score: JobWork<"score"> = async (spec, context) => {
   const paths = spec.files.map(({ path }) => path);
   if (paths.length === 0) throw new JobError("expected files to score, got none");
   const folders = [...new Set([...paths.map((path) => dirname(path)), context.folder])];
-  const engine = await openDataEngine({ folders });
+  const spillFolder = join(context.folder, "spill");
+  const engine = await openDataEngine({ folders, spillFolder });
   try {
     const kept = keptSchema(spec.keep, await columnTypes(engine, fromParquet(paths)));
     const rows = await predictInto(engine, spec, context.signal);
@@ -54,6 +58,7 @@ export const score: JobWork<"score"> = async (spec, context) => {
       sha256: await sha256OfFile(path),
       bytes: size,
       rows,
+      isPartial: false,
       schema: [...kept, ...ADDED],
       treatments: Object.fromEntries([...kept, ...ADDED].map(({ name }) => [name, "keep"])),
     };
@@ -84,31 +89,55 @@ async function predictInto(
   signal: AbortSignal,
 ): Promise<number> {
   await engine.run("CREATE TABLE answers (row_id VARCHAR, prediction DOUBLE)");
-  const appender = await engine.connection.createAppender("answers");
   const model = await openOnnx(spec.modelPath, spec.task);
   let rows = 0;
   try {
     for (const file of spec.files) {
-      if (signal.aborted) throw new JobError("scoring was stopped", true);
-      const predictions = await model.run(await readRows(engine, file, spec), spec.features);
-      predictions.forEach((prediction, row) => {
-        appender.appendVarchar(`${file.batchId}-${row}`);
-        appender.appendDouble(prediction);
-        appender.endRow();
-      });
-      appender.flushSync();
-      rows += predictions.length;
+      const predictions = await predictFile(engine, model, file, spec, signal);
+      await appendAnswers(engine, file, predictions);
+      rows += predictions.reduce((sum, { length }) => sum + length, 0);
     }
   } finally {
-    appender.closeSync();
     await model.close();
   }
   return rows;
 }
 
-async function readRows(engine: DataEngine, file: DataFile, { features }: ScoreSpec) {
+/** Piece by piece; of what was read only the answers stay. */
+async function predictFile(
+  engine: DataEngine,
+  model: OnnxModel,
+  file: DataFile,
+  { features }: ScoreSpec,
+  signal: AbortSignal,
+): Promise<Float64Array[]> {
   const from = fromParquet([file.path]);
-  return readTable(engine, from, featureSchema(features, await columnTypes(engine, from)));
+  const schema = featureSchema(features, await columnTypes(engine, from));
+  const predictions: Float64Array[] = [];
+  for await (const table of readTables(engine, from, schema, CHUNK_ROWS)) {
+    if (signal.aborted) throw new JobError("scoring was stopped", true);
+    predictions.push(await model.run(table, features));
+  }
+  return predictions;
+}
+
+async function appendAnswers(
+  engine: DataEngine,
+  { batchId }: DataFile,
+  predictions: readonly Float64Array[],
+): Promise<void> {
+  const appender = await engine.connection.createAppender("answers");
+  let row = 0;
+  for (const piece of predictions) {
+    for (const prediction of piece) {
+      appender.appendVarchar(`${batchId}-${row}`);
+      appender.appendDouble(prediction);
+      appender.endRow();
+      row += 1;
+    }
+    appender.flushSync();
+  }
+  appender.closeSync();
 }
 
 async function writeBatch(

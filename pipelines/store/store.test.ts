@@ -58,6 +58,8 @@ describe("the store", () => {
       result_json: null,
       error: null,
       attempts: 0,
+      lost_attempts: 0,
+      transient_attempts: 0,
       folder: null,
       not_before_ms: 0,
       created_at_ms: 0,

@@ -22,6 +22,8 @@ export interface Tables {
   outbox: OutboxTable;
   outlets: OutletTable;
   claims: ClaimTable;
+  asks: AskTable;
+  identity: IdentityTable;
 }
 
 /** Append-only, hash-chained: `hash` = sha256 of prev_hash and the record (see event-log.ts). */
@@ -55,6 +57,10 @@ export interface RunTable {
   error: string | null;
   /** Started so many times. */
   attempts: number;
+  /** Of the attempts: ended without a word, by no stop of ours. */
+  lost_attempts: number;
+  /** Of the attempts: ended because another side was away. */
+  transient_attempts: number;
   /** Of the attempt that ran last; null before. */
   folder: string | null;
   /** Not started again before this time. */
@@ -121,6 +127,10 @@ export interface BatchTable {
   problems_json: string | null;
   /** Contract version of the last check. */
   checked_contract: number | null;
+  /** What that check went by, contract and settings (see contract-version.ts). */
+  checked_rules: string | null;
+  /** PulledBatch["isPartial"]. */
+  is_partial: number;
   run_id: string;
   created_at_ms: number;
 }
@@ -140,9 +150,11 @@ export interface ContractTable {
 export interface DatasetVersionTable {
   dataset: string;
   version: number;
-  /** DatasetVersion document. */
+  /** DatasetVersion document: what is new in this version. */
   path: string;
   rows: number;
+  /** Of them, those that took the place of earlier ones of the same key, as the checks counted. */
+  updated_rows: Generated<number>;
   batch_id: string;
   run_id: string;
   created_at_ms: number;
@@ -175,6 +187,8 @@ export interface CandidateTable {
   files_json: string;
   /** EvaluateResult; null before. */
   evaluation_json: string | null;
+  /** Champion that it was evaluated against; null: against none, or not evaluated. */
+  opponent_version: number | null;
   version: number | null;
   created_at_ms: number;
   updated_at_ms: number;
@@ -227,12 +241,15 @@ export interface WindowTable {
   created_at_ms: number;
 }
 
-/** Which batches a model version has scored. */
+/** Which batches a model version has scored, or could not. */
 export interface ScoredTable {
   model: string;
   batch_id: string;
   version: number;
-  into_batch_id: string;
+  /** null: skipped; the next version tries it again. */
+  into_batch_id: string | null;
+  /** Why it was skipped. */
+  problem: string | null;
 }
 
 export type OutboxStatus = "pending" | "delivered" | "dead";
@@ -265,4 +282,19 @@ export interface ClaimTable {
   name: string;
   holder: string;
   until_ms: number;
+}
+
+/** What somebody asked for beyond the plan; gone once a run for it is queued. */
+export interface AskTable {
+  /** A model to train or a feed to pull. */
+  subject: string;
+  /** Goes into the key of the run. */
+  nonce: string;
+  at_ms: number;
+}
+
+/** Whose home this is. */
+export interface IdentityTable {
+  name: "project" | "repository" | "index-seen";
+  value: string;
 }

@@ -61,11 +61,10 @@ async function describeVersions(store: StoreReader, batch: string): Promise<read
 
 async function describeScores(store: StoreReader, batch: string): Promise<readonly string[]> {
   const rows = await store.selectFrom("scored").selectAll().where("batch_id", "=", batch).execute();
-  return rows.map(
-    ({ model, version, into_batch_id, problem }) =>
-      into_batch_id === null
-        ? `not scored by ${subjectOf.model(model, version)}: ${problem}`
-        : `scored by ${subjectOf.model(model, version)} into ${subjectOf.batch(into_batch_id)}`,
+  return rows.map(({ model, version, into_batch_id, problem }) =>
+    into_batch_id === null
+      ? `not scored by ${subjectOf.model(model, version)}: ${problem}`
+      : `scored by ${subjectOf.model(model, version)} into ${subjectOf.batch(into_batch_id)}`,
   );
 }
 

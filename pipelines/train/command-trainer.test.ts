@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { JobError } from "../jobs/job-error.ts";
@@ -162,6 +165,25 @@ describe("command trainer", () => {
     const pid = Number(lines[0]);
     assert.ok(pid > 0);
     await assertGone(pid);
+  });
+
+  it("goes when its job is killed outright", async () => {
+    const stubborn = `process.on("SIGTERM", () => {}); setInterval(() => {}, 1000);`;
+    const script = `${stubborn}
+      const { spawn } = require("node:child_process");
+      const child = spawn(process.execPath, ["-e", ${JSON.stringify(stubborn)}], { stdio: "inherit" });
+      console.log(JSON.stringify([process.pid, child.pid]));`;
+    const job = `import(${JSON.stringify(new URL("./run-trainer-process.js", import.meta.url).href)})
+      .then(({ runTrainerProcess }) => runTrainerProcess({
+        command: [process.execPath, "-e", ${JSON.stringify(script)}], folder: ".", env: {},
+        timeoutSecs: 60, graceMs: 60_000, signal: new AbortController().signal,
+        onLine: (stream, line) => process.stdout.write(line + "\\n") }));`;
+    const child = spawn(process.execPath, ["-e", job], { cwd: kit.folder });
+    const [line] = await once(createInterface({ input: child.stdout }), "line");
+    const pids = JSON.parse(String(line)) as number[];
+    assert.deepEqual(pids.map(isRunning), [true, true]);
+    child.kill("SIGKILL");
+    for (const pid of pids) await assertGone(pid);
   });
 });
 

@@ -1,4 +1,5 @@
 import { type DataEngine, fromParquet, quoteName } from "../datasets/duckdb.ts";
+import { MAX_CELLS } from "../datasets/max-cells.ts";
 import { JobError } from "../jobs/job-error.ts";
 import { PREDICTION } from "./job-layout.ts";
 import type { Feature, TrainSpec } from "./train-spec.ts";
@@ -28,6 +29,10 @@ export interface PreparedRows {
   readonly features: readonly Feature[];
   readonly counts: RowCounts;
   readonly total: number;
+  /** Left out: a row of the same key landed later. */
+  readonly superseded: number;
+  /** Left out: beyond what the built-in trainer holds in memory. */
+  readonly beyondMemory: number;
   /** Left out: nobody knows the answer. */
   readonly withoutTarget: number;
   /** Features, target, slices, time: each once. */
@@ -36,7 +41,10 @@ export interface PreparedRows {
 
 /**
  * Puts the dataset's rows into ROWS_TABLE in the order of time (ties in the order of landing; rows
- * without a time first): the last `trainRows` of them, less those without a target.
+ * without a time first): the last `trainRows` of them, less those without a target. Of the rows of one
+ * key only the last that landed is taken, before anything is split: no key stands on both sides, and
+ * no row teaches what an update took back. A row without a whole key is nobody's update. The built-in
+ * trainer holds its rows in memory: it gets the last that fit into MAX_CELLS.
  * @throws JobError for columns, types, answers or numbers of rows that cannot be trained on
  */
 export async function prepareRows(engine: DataEngine, spec: TrainSpec): Promise<PreparedRows> {
@@ -50,14 +58,13 @@ export async function prepareRows(engine: DataEngine, spec: TrainSpec): Promise<
   const columns = [config.target, ...(config.evaluation?.slices ?? [])];
   if (timeColumn !== null) columns.push(timeColumn);
   const evaluationColumns = [...new Set([...config.features, ...columns])];
-  for (const name of evaluationColumns) typeOf(spec, types, name);
-  const withoutTarget = await createRows(engine, spec, source, evaluationColumns);
-  const [count] = await engine.rows(`SELECT CAST(count(*) AS DOUBLE) AS n FROM ${ROWS_TABLE}`);
-  const total = count?.["n"] as number;
-  assertRows(spec, total, withoutTarget);
+  for (const name of [...evaluationColumns, ...spec.keyColumns]) typeOf(spec, types, name);
+  const left = await createRows(engine, spec, source, evaluationColumns);
+  const total = await countRows(engine, ROWS_TABLE);
+  assertRows(spec, total, left);
   const counts = countParts(total, config.evaluation?.fraction ?? DEFAULT_EVALUATION_FRACTION);
   await assertTargets(engine, spec, counts.train);
-  return { features, counts, total, withoutTarget, evaluationColumns };
+  return { features, counts, total, ...left, evaluationColumns };
 }
 
 /** Every part has at least one row. REQUIRES: three rows. */
@@ -118,44 +125,81 @@ function assertTargetType(spec: TrainSpec, types: ReadonlyMap<string, string>): 
   throw new JobError(`expected ${expected} in the target '${target}' (${task}), found ${type}`);
 }
 
-/** Returns the number of rows that were left out for want of a target. */
+type LeftOut = Pick<PreparedRows, "superseded" | "beyondMemory" | "withoutTarget">;
+
 async function createRows(
   engine: DataEngine,
-  { config, timeColumn }: TrainSpec,
+  spec: TrainSpec,
   source: string,
   columns: readonly string[],
-): Promise<number> {
+): Promise<LeftOut> {
+  const { config, timeColumn } = spec;
   const fields = columns.map(quoteName).join(", ");
   const byTime = (order: string) =>
     timeColumn === null ? "" : `${quoteName(timeColumn)} ${order},`;
+  const superseded = await createLastRows(engine, spec, source, columns);
+  const asked = Math.min(await countRows(engine, "last_rows"), config.trainRows ?? Infinity);
+  const limit = Math.min(asked, mostRows(spec.config));
   const target = `CAST(${quoteName(config.target)} AS DOUBLE)`;
-  const limit = config.trainRows === undefined ? "" : `LIMIT ${config.trainRows}`;
   await engine.run(
-    `CREATE TABLE landed AS SELECT * FROM
-       (SELECT ${fields}, row_number() OVER () AS ${LANDED} FROM ${source})
-     ORDER BY ${byTime("DESC NULLS LAST")} ${LANDED} DESC ${limit}`,
+    `CREATE TABLE landed AS SELECT * FROM last_rows
+     ORDER BY ${byTime("DESC NULLS LAST")} ${LANDED} DESC LIMIT ${limit};
+     DROP TABLE last_rows`,
   );
   const isKnown = `${target} IS NOT NULL AND NOT isnan(${target})`;
-  const [missing] = await engine.rows(
-    `SELECT CAST(count(*) FILTER (NOT (${isKnown})) AS DOUBLE) AS n FROM landed`,
-  );
+  const withoutTarget = await countRows(engine, `landed WHERE NOT (${isKnown})`);
   const order = `${byTime("NULLS FIRST")} ${LANDED}`;
   await engine.run(
     `CREATE TABLE ${ROWS_TABLE} AS
      SELECT ${fields}, row_number() OVER (ORDER BY ${order}) - 1 AS ${PLACE}
-     FROM landed WHERE ${isKnown} ORDER BY ${PLACE}`,
+     FROM landed WHERE ${isKnown} ORDER BY ${PLACE};
+     DROP TABLE landed`,
   );
-  await engine.run("DROP TABLE landed");
-  return missing?.["n"] as number;
+  return { superseded, beyondMemory: asked - limit, withoutTarget };
 }
 
-function assertRows(spec: TrainSpec, total: number, withoutTarget: number): void {
+/** Table `last_rows`: of each key the row that landed last. Returns how many rows were left out. */
+async function createLastRows(
+  engine: DataEngine,
+  { keyColumns }: TrainSpec,
+  source: string,
+  columns: readonly string[],
+): Promise<number> {
+  const fields = columns.map(quoteName).join(", ");
+  const all = [...new Set([...columns, ...keyColumns])].map(quoteName).join(", ");
+  const key = keyColumns.map(quoteName);
+  const hasNoKey = key.map((name) => `${name} IS NULL`).join(" OR ");
+  const isLast =
+    key.length === 0
+      ? ""
+      : `QUALIFY ${hasNoKey} OR row_number() OVER (PARTITION BY ${key.join(", ")} ORDER BY ${LANDED} DESC) = 1`;
+  await engine.run(
+    `CREATE TABLE last_rows AS SELECT ${fields}, ${LANDED} FROM
+       (SELECT ${all}, row_number() OVER () AS ${LANDED} FROM ${source}) ${isLast}`,
+  );
+  if (key.length === 0) return 0;
+  return (await countRows(engine, source)) - (await countRows(engine, "last_rows"));
+}
+
+async function countRows(engine: DataEngine, from: string): Promise<number> {
+  const [row] = await engine.rows(`SELECT CAST(count(*) AS DOUBLE) AS n FROM ${from}`);
+  return row?.["n"] as number;
+}
+
+/** Rows that are taken into memory; a program of its own reads the files as it can. */
+export function mostRows(config: TrainSpec["config"]): number {
+  if (config.trainer.kind === "command") return Number.POSITIVE_INFINITY;
+  return Math.floor(MAX_CELLS / (config.features.length + 1));
+}
+
+function assertRows(spec: TrainSpec, total: number, left: LeftOut): void {
   const { minRows, target } = spec.config;
   // Three: one for each part.
   const fewest = Math.max(minRows, 3);
   if (total >= fewest) return;
+  const updated = left.superseded === 0 ? "" : `, and ${left.superseded} replaced by later ones`;
   throw new JobError(
-    `expected at least ${fewest} rows in ${describe(spec)} (minRows), found ${total} with a target, and ${withoutTarget} without '${target}'`,
+    `expected at least ${fewest} rows in ${describe(spec)} (minRows), found ${total} with a target, and ${left.withoutTarget} without '${target}'${updated}`,
   );
 }
 

@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { JobError } from "../jobs/job-error.ts";
+import type { GuardMessage } from "./trainer-guard.ts";
 
 export interface TrainerProcessOptions {
   /** Program and arguments; no shell. */
@@ -22,8 +24,11 @@ export interface TrainerExit {
 /** The rest of a longer line is left out. */
 export const MAX_LINE_LENGTH = 10_000;
 
+const GUARD = fileURLToPath(new URL("./trainer-guard.js", import.meta.url));
+
 /**
- * Runs a program as a process group of its own; nothing of the group lives on after it. When its time
+ * Runs a program in a process group of its own; nothing of the group lives on after it, nor after this
+ * process, however that ends (see trainer-guard.ts). When its time
  * is over, or `signal` is aborted: SIGTERM, the grace time, SIGKILL, all to the whole group. Rejects
  * with JobError for a program that cannot be started or took too long, with the signal's reason when
  * aborted.
@@ -32,14 +37,14 @@ export async function runTrainerProcess(options: TrainerProcessOptions): Promise
   const [program, ...args] = options.command;
   if (program === undefined) throw new JobError("expected a program to train with, found none");
   options.signal.throwIfAborted();
-  const child = spawn(program, args, {
+  const child = spawn(process.execPath, [GUARD, program, ...args], {
     cwd: options.folder,
     env: { ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
     detached: true,
   });
-  readLines(child.stdout, (line) => options.onLine("stdout", line));
-  readLines(child.stderr, (line) => options.onLine("stderr", line));
+  if (child.stdout !== null) readLines(child.stdout, (line) => options.onLine("stdout", line));
+  if (child.stderr !== null) readLines(child.stderr, (line) => options.onLine("stderr", line));
   const killGroup = (signal: NodeJS.Signals) => signalGroup(child.pid, signal);
   // The job's own end takes the group along.
   const onOwnExit = () => killGroup("SIGKILL");
@@ -58,12 +63,21 @@ export async function runTrainerProcess(options: TrainerProcessOptions): Promise
   options.signal.addEventListener("abort", stop);
   try {
     const exit = await new Promise<TrainerExit>((resolve, reject) => {
-      child.on("error", (error) => {
-        reject(new JobError(`the trainer '${program}' could not be started: ${error.message}`));
+      let told: GuardMessage | null = null;
+      const fail = (problem: string) =>
+        reject(new JobError(`the trainer '${program}' could not be started: ${problem}`));
+      child.on("error", ({ message }) => fail(message));
+      child.on("message", (message) => {
+        told = message as GuardMessage;
+        // What the trainer started and left behind may hold its pipes open: it goes first.
+        killGroup("SIGKILL");
       });
-      // What the trainer started and left behind may hold its pipes open: it goes first.
       child.on("exit", () => killGroup("SIGKILL"));
-      child.on("close", (code, signal) => resolve({ code, signal }));
+      child.on("close", (code, signal) => {
+        const end = told ?? ({ kind: "ended", code, signal } as const);
+        if (end.kind === "unstarted") fail(end.problem);
+        else resolve({ code: end.code, signal: end.signal });
+      });
     });
     options.signal.throwIfAborted();
     if (isLate) throw new JobError(`the trainer took longer than ${options.timeoutSecs} s`);

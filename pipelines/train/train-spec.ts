@@ -13,6 +13,8 @@ export interface TrainSpec {
   readonly config: ModelConfig;
   /** Timestamp column of the dataset; null: rows keep their order. */
   readonly timeColumn: string | null;
+  /** Columns that together name a row: of the rows of one key the last that landed counts. Empty: every row does. */
+  readonly keyColumns: readonly string[];
   readonly dataset: { readonly name: string; readonly version: number };
   readonly files: readonly DataFile[];
   /** Program and arguments of the `command` trainer, from the server's own settings; null for the built-in. */

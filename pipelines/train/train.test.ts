@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { JobError } from "../jobs/job-error.ts";
-import { countParts } from "./prepare-rows.ts";
+import { countParts, mostRows } from "./prepare-rows.ts";
 import { chooseSampleRows } from "./sample-rows.ts";
 import { BOOSTING, createTrainKit, SOME_ROWS, type TrainKit } from "./testing/train-kit.ts";
 import { train } from "./train.ts";
@@ -79,6 +79,44 @@ describe("train", () => {
     const { rows } = await train(kit.spec({ trainRows: 1800 }), kit.context());
     assert.equal(rows.train + rows.validation + rows.evaluation, 1200);
     assert.match(kit.logged[0] ?? "", /"withoutTarget":600/);
+  });
+
+  it("takes the last row of a key that landed, on one side of the split only", async () => {
+    const keyed = `SELECT row_number() OVER () AS id, * FROM (${SOME_ROWS})`;
+    await kit.addFile(keyed);
+    // The first 100 rows again, as if they were updated at the end of time.
+    await kit.addFile(
+      `SELECT * REPLACE (TIMESTAMP '2040-01-01' AS "at", 7 AS n) FROM (${keyed}) WHERE id <= 100`,
+    );
+    await kit.addFile(`SELECT NULL::BIGINT AS id, * FROM (${SOME_ROWS}) LIMIT 2`);
+    const spec = kit.spec({ features: ["x", "town", "n", "id"] }, { keyColumns: ["id"] });
+    const result = await train(spec, kit.context());
+    const { train: learnt, validation, evaluation } = result.rows;
+    assert.equal(learnt + validation + evaluation, 3002);
+    assert.match(kit.logged[0] ?? "", /"superseded":100/);
+    const known =
+      "read_parquet([$input/data/train/data.parquet, $input/data/validation/data.parquet])";
+    const [both] = await kit.query(
+      `SELECT count(*)::INT AS n FROM ${known} JOIN read_parquet($evaluation.parquet) USING (id)`,
+    );
+    assert.equal(both?.["n"], 0);
+    const [updated] = await kit.query(
+      "SELECT count(*)::INT AS n, bool_and(n = 7) AS new FROM read_parquet($evaluation.parquet) WHERE id <= 100",
+    );
+    assert.deepEqual({ ...updated }, { n: 100, new: true });
+  });
+
+  it("says which rows are missing where later ones replaced them", async () => {
+    await kit.addFile(`SELECT i % 10 AS id, * FROM (${SOME_ROWS}), range(1) AS t(i)`);
+    await kit.addFile(`SELECT 1 AS id, * FROM (${SOME_ROWS})`);
+    await assert.rejects(train(kit.spec({}, { keyColumns: ["id"] }), kit.context()), {
+      name: "JobError",
+      message: /found 2 with a target, and 0 without 'y', and 5998 replaced by later ones$/,
+    });
+    await assert.rejects(train(kit.spec({}, { keyColumns: ["gone"] }), kit.context()), {
+      name: "JobError",
+      message: /expected a column 'gone' in dataset 'd' version 1/,
+    });
   });
 
   it("samples missing values and unseen texts with the trainer's answers", async () => {
@@ -180,6 +218,17 @@ describe("countParts", () => {
     assert.deepEqual(countParts(3, 0.2), { train: 1, validation: 1, evaluation: 1 });
     assert.deepEqual(countParts(10, 0.99), { train: 1, validation: 1, evaluation: 8 });
     assert.deepEqual(countParts(1000, 0.2), { train: 680, validation: 120, evaluation: 200 });
+  });
+});
+
+describe("mostRows", () => {
+  it("bounds what the built-in trainer takes into memory, and no other", async () => {
+    const kit = await createTrainKit();
+    const features = Array.from({ length: 99 }, (_, i) => `f${i}`);
+    const trainer = { kind: "command" as const, name: "x", timeoutSecs: 1 };
+    assert.equal(mostRows(kit.spec({ features }).config), 1_000_000);
+    assert.equal(mostRows(kit.spec({ features, trainer }).config), Number.POSITIVE_INFINITY);
+    await kit.close();
   });
 });
 

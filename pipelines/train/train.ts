@@ -22,8 +22,8 @@ export const train: JobWork<"train"> = async (spec, context) => {
   });
   try {
     const rows = await prepareRows(engine, spec);
-    const { counts, withoutTarget } = rows;
-    context.log("split", { ...counts, withoutTarget });
+    const { counts, superseded, beyondMemory, withoutTarget } = rows;
+    context.log("split", { ...counts, superseded, beyondMemory, withoutTarget });
     const params = paramsOf(spec);
     await writeInputs(engine, spec, rows, params, context);
     context.signal.throwIfAborted();

@@ -72,7 +72,16 @@ function specOf(
   more: Partial<PullSpec>,
 ): PullSpec {
   const { folder: projectFolder, state } = kit;
-  return { feedName: "orders", feed, dataset, projectFolder, hashKey: null, state, ...more };
+  return {
+    feedName: "orders",
+    feed,
+    dataset,
+    projectFolder,
+    hashKey: null,
+    state,
+    isContinued: false,
+    ...more,
+  };
 }
 
 function absolute(state: FeedState, folder: string): FeedState {

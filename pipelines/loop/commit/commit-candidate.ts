@@ -34,6 +34,7 @@ export const commitTrain: Commit<"train"> = async (
       dataset_version: spec.dataset.version,
       files_json: JSON.stringify(files),
       evaluation_json: null,
+      opponent_version: null,
       version: null,
       created_at_ms: context.nowMs,
       updated_at_ms: context.nowMs,
@@ -94,6 +95,7 @@ export const commitEvaluate: Commit<"evaluate"> = async (
   await advance(context, candidate, {
     evaluation_json: JSON.stringify(result),
     files_json: JSON.stringify(judgedOn),
+    opponent_version: spec.champion?.version ?? null,
   });
   const { verdicts, isRubberStamp, metric, rows, change } = result;
   const details = { verdicts, isRubberStamp, metric, rows, change };
@@ -107,6 +109,15 @@ export const commitEvaluate: Commit<"evaluate"> = async (
 
 export const commitPublish: Commit<"publish"> = async (context, { id, subject, result }) => {
   const candidate = await candidateOf(context, subject);
+  if (result.outcome === "championMoved") {
+    await advance(context, candidate, { stage: "vetted" });
+    return await raise(context, {
+      type: "candidate.returned",
+      subject: subjectOf.candidate(candidate.id),
+      runId: id,
+      details: { model: candidate.model, to: "vetted", reason: result.reason },
+    });
+  }
   const { version, generation, replaced } = result;
   await advance(context, candidate, { stage: "published", version });
   await addOutputs(context, id, [subjectOf.model(candidate.model, version)]);
@@ -124,11 +135,11 @@ export const commitPublish: Commit<"publish"> = async (context, { id, subject, r
   });
 };
 
-/** A step that cannot be done for a reason that will not go away. */
+/** A step that cannot be done for a reason that will not go away. @param runId null: none was begun */
 export async function refuseCandidate(
   context: CommitContext,
   subject: string,
-  runId: string,
+  runId: string | null,
   gate: string,
   reason: string,
 ): Promise<void> {
@@ -150,7 +161,8 @@ async function advance(
 ): Promise<void> {
   await tx
     .updateTable("candidates")
-    .set({ ...change, updated_at_ms: nowMs })
+    // Grows by every step, whatever the clock does: it goes into the keys of the next.
+    .set({ ...change, updated_at_ms: Math.max(nowMs, candidate.updated_at_ms + 1) })
     .where("id", "=", candidate.id)
     .execute();
 }
@@ -173,7 +185,7 @@ async function pass(
 async function refuse(
   context: CommitContext,
   candidate: CandidateTable,
-  runId: string,
+  runId: string | null,
   gate: string,
   reason: string,
   evidence: Readonly<Record<string, unknown>>,

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { subjectOf } from "../../store/subject.ts";
+import { checkRules } from "../check-rules.ts";
 import { addContract } from "../contract-version.ts";
 import { homePaths } from "../home.ts";
 import type { BatchRow } from "../snapshot.ts";
@@ -25,6 +26,7 @@ export const commitCheck: Commit<"check"> = async (context, run) => {
       profile_path: profilePath,
       problems_json: JSON.stringify(result.problems),
       checked_contract: spec.contract?.version ?? 0,
+      checked_rules: checkRules(spec.contract?.version ?? 0, spec.dataset),
     })
     .where("id", "=", batch.id)
     .execute();
@@ -57,12 +59,18 @@ async function accept(
 ): Promise<void> {
   const { id, spec, result } = run;
   const wasQuarantined = batch.status === "quarantined";
-  const landed = await landBatch(context, batch, spec.contract?.version ?? null, id);
+  const contract = spec.contract?.version ?? null;
+  const landed = await landBatch(context, batch, contract, id, result.updatedRows);
   await raise(context, {
     type: wasQuarantined ? "batch.released" : "batch.landed",
     subject: subjectOf.batch(batch.id),
     runId: id,
-    details: { dataset: batch.dataset, rows: batch.rows, warnings: result.problems.length },
+    details: {
+      dataset: batch.dataset,
+      rows: batch.rows,
+      updatedRows: result.updatedRows,
+      warnings: result.problems.length,
+    },
   });
   if (result.inferred !== null) {
     await addContract(

@@ -132,13 +132,20 @@ async function judge(
       .set({ result_json: JSON.stringify(watched) })
       .where("id", "=", id)
       .execute();
-    if (watched.alertColumns.length > 0 && (had?.alertColumns.length ?? 0) === 0) {
+    const told = [had, judged[at - 1] ?? null];
+    if (hasNewColumns(watched, told)) {
       await raiseAlert(context, run, { id, number, watched }, "drift");
     }
-    if (watched.isDegradationAlert && had?.isDegradationAlert !== true) {
+    if (watched.isDegradationAlert && !told.some((each) => each?.isDegradationAlert === true)) {
       await raiseAlert(context, run, { id, number, watched }, "degradation");
     }
   }
+}
+
+/** What lasts is told once: neither this window's last verdict nor the window before had the column. */
+function hasNewColumns(watched: WatchedWindow, told: readonly (WatchedWindow | null)[]): boolean {
+  const known = told.flatMap((each) => each?.alertColumns ?? []);
+  return watched.alertColumns.some((column) => !known.includes(column));
 }
 
 function isSame(a: WatchedWindow, b: WatchedWindow | null): boolean {

@@ -12,12 +12,16 @@ import {
 } from "./commit.ts";
 import { takeFile } from "./take-file.ts";
 
+/** Refused files of one pull that its event names. */
+const MAX_TOLD = 20;
+
 /** The batch and the feed's new position, in one transaction: neither without the other. */
 export const commitPull: Commit<"pull"> = async (context, run) => {
   const { result } = run;
   if (result.outcome === "refused") return await holdFeed(context, run);
   if (result.batch !== null) await addBatch(context, run, result.batch);
   await moveFeed(context, run);
+  if (result.refusedFiles.length > 0) await tellRefused(context, run);
 };
 
 async function addBatch(
@@ -42,9 +46,11 @@ async function addBatch(
       rows: batch.rows,
       schema_json: JSON.stringify(batch.schema),
       treatments_json: JSON.stringify(batch.treatments),
+      is_partial: batch.isPartial ? 1 : 0,
       profile_path: null,
       problems_json: null,
       checked_contract: null,
+      checked_rules: null,
       run_id: id,
       created_at_ms: context.nowMs,
     })
@@ -68,6 +74,18 @@ async function moveFeed(
     held_config_sha256: null,
   };
   await upsertFeed(context, spec, state);
+}
+
+async function tellRefused(
+  context: CommitContext,
+  { id, subject, result: { refusedFiles } }: FinishedRun<"pull">,
+): Promise<void> {
+  await raise(context, {
+    type: "feed.refused",
+    subject,
+    runId: id,
+    details: { count: refusedFiles.length, files: refusedFiles.slice(0, MAX_TOLD) },
+  });
 }
 
 async function holdFeed(

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { JobError } from "../../jobs/job-error.ts";
 import { subjectOf } from "../../store/subject.ts";
 import { homePaths } from "../home.ts";
 import { afterLanding } from "./after-landing.ts";
@@ -12,8 +13,10 @@ export const commitScore: Commit<"score"> = async (
   { id, subject, spec, result, folder },
 ) => {
   const into = context.project.project.models[spec.model]?.score?.into;
-  // The project file changed meanwhile: nobody wants them any more.
-  if (into === undefined) return;
+  // Finished without a trace it would never be scored, should the project ask for it again.
+  if (into === undefined) {
+    throw new JobError(`the project file asks for no predictions of '${spec.model}' any more`);
+  }
   const { batch } = result;
   const path = homePaths.batch(context.home, into, id);
   takeFile(join(folder, batch.file), path);
@@ -29,21 +32,31 @@ export const commitScore: Commit<"score"> = async (
     rows: batch.rows,
     schema_json: JSON.stringify(batch.schema),
     treatments_json: JSON.stringify(batch.treatments),
+    is_partial: 0,
     profile_path: null,
     problems_json: null,
     checked_contract: null,
+    checked_rules: null,
     run_id: id,
     created_at_ms: context.nowMs,
   };
   await context.tx.insertInto("batches").values(row).execute();
+  const batchIds = spec.files.map((file) => file.batchId);
+  await context.tx
+    .deleteFrom("scored")
+    .where("model", "=", spec.model)
+    .where("batch_id", "in", batchIds)
+    .where("into_batch_id", "is", null)
+    .execute();
   await context.tx
     .insertInto("scored")
     .values(
-      spec.files.map((file) => ({
+      batchIds.map((batchId) => ({
         model: spec.model,
-        batch_id: file.batchId,
+        batch_id: batchId,
         version: spec.version,
         into_batch_id: id,
+        problem: null,
       })),
     )
     .execute();

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { ColumnSchema } from "../../datasets/column.ts";
 import type { DatasetVersion } from "../../datasets/dataset-version.ts";
@@ -8,12 +8,16 @@ import { fileOf } from "../plan-score.ts";
 import type { BatchRow } from "../snapshot.ts";
 import { addOutputs, type CommitContext, nextBatchSeq, raise } from "./commit.ts";
 
-/** Makes an accepted batch part of its dataset, as the dataset's next version. Returns the batch as it then is. */
+/**
+ * Makes an accepted batch part of its dataset, as the dataset's next version. Returns the batch as it then is.
+ * @param updatedRows rows that take the place of earlier ones of their key
+ */
 export async function landBatch(
   context: CommitContext,
   batch: BatchRow,
   contractVersion: number | null,
   runId: string,
+  updatedRows = 0,
 ): Promise<BatchRow> {
   const { tx } = context;
   const seq = await nextBatchSeq(tx);
@@ -24,14 +28,12 @@ export async function landBatch(
     .execute();
   const last = await tx
     .selectFrom("dataset_versions")
-    .select(["version", "path"])
+    .select(["version", "rows", "updated_rows"])
     .where("dataset", "=", batch.dataset)
     .orderBy("version", "desc")
     .limit(1)
     .executeTakeFirst();
-  const before =
-    last === undefined ? null : (JSON.parse(readFileSync(last.path, "utf8")) as DatasetVersion);
-  const next = nextVersion(before, batch, contractVersion);
+  const next = nextVersion(last ?? { version: 0, rows: 0 }, batch, contractVersion);
   const path = homePaths.datasetVersion(context.home, batch.dataset, next.version);
   writeDocument(path, next);
   await tx
@@ -41,6 +43,7 @@ export async function landBatch(
       version: next.version,
       path,
       rows: next.rows,
+      updated_rows: (last?.updated_rows ?? 0) + updatedRows,
       batch_id: batch.id,
       run_id: runId,
       created_at_ms: context.nowMs,
@@ -51,22 +54,25 @@ export async function landBatch(
     type: "dataset.versioned",
     subject: subjectOf.dataset(batch.dataset, next.version),
     runId,
-    details: { rows: next.rows, files: next.files.length, batch: batch.id, newRows: batch.rows },
+    details: { rows: next.rows, files: next.files, batch: batch.id, newRows: batch.rows },
   });
   return { ...batch, status: "landed", seq };
 }
 
 function nextVersion(
-  before: DatasetVersion | null,
+  before: Pick<DatasetVersion, "version" | "rows">,
   batch: BatchRow,
   contractVersion: number | null,
 ): DatasetVersion {
+  const version = before.version + 1;
   return {
     schemaVersion: 1,
     dataset: batch.dataset,
-    version: (before?.version ?? 0) + 1,
-    files: [...(before?.files ?? []), fileOf(batch)],
-    rows: (before?.rows ?? 0) + batch.rows,
+    version,
+    file: fileOf(batch),
+    rows: before.rows + batch.rows,
+    // Each version adds one.
+    files: version,
     schema: JSON.parse(batch.schema_json) as ColumnSchema[],
     contractVersion,
   };

@@ -8,6 +8,7 @@ import type { DatasetVersion } from "../../datasets/dataset-version.ts";
 import { type DataEngine, fromParquet, openDataEngine } from "../../datasets/duckdb.ts";
 import { verifyEvents } from "../../store/event-log.ts";
 import type { Store } from "../../store/store.ts";
+import { filesOfVersion } from "../version-files.ts";
 import type { LoopWorld } from "./loop-kit.ts";
 
 /**
@@ -54,7 +55,10 @@ async function checkBatches(store: Store, engine: DataEngine): Promise<void> {
   }
 }
 
-/** Numbers without a gap; each version holds the files of the one before and one more. */
+/**
+ * Numbers without a gap; each document adds the one file that its row names, and the files of all the
+ * documents are those that the store tells of the newest version: every batch that landed, in order.
+ */
 async function checkVersions(store: Store, engine: DataEngine): Promise<void> {
   const rows = await store
     .selectFrom("dataset_versions")
@@ -62,30 +66,34 @@ async function checkVersions(store: Store, engine: DataEngine): Promise<void> {
     .orderBy("dataset")
     .orderBy("version")
     .execute();
-  const before = new Map<string, DatasetVersion>();
+  const documents = new Map<string, DatasetVersion[]>();
   for (const row of rows) {
     const version = JSON.parse(readFileSync(row.path, "utf8")) as DatasetVersion;
-    const last = before.get(row.dataset);
+    const before = documents.get(row.dataset) ?? [];
+    const last = before.at(-1);
     assert.equal(row.version, (last?.version ?? 0) + 1, `versions of ${row.dataset}`);
     assert.deepEqual([version.dataset, version.version], [row.dataset, row.version]);
-    assert.deepEqual(version.files.slice(0, -1), last?.files ?? []);
-    assert.equal(version.files.at(-1)?.batchId, row.batch_id);
+    assert.equal(version.file.batchId, row.batch_id);
     assert.equal(version.rows, row.rows);
-    assert.equal(
-      version.files.reduce((total, file) => total + file.rows, 0),
-      version.rows,
-    );
-    before.set(row.dataset, version);
+    assert.equal(version.rows, (last?.rows ?? 0) + version.file.rows);
+    assert.equal(version.files, before.length + 1);
+    documents.set(row.dataset, [...before, version]);
   }
-  for (const [dataset, newest] of before) {
-    for (const file of newest.files) assertFile(file.path, file.bytes, file.sha256);
+  for (const [dataset, versions] of documents) {
+    for (const { file } of versions) assertFile(file.path, file.bytes, file.sha256);
     assert.equal(
       await countRows(
         engine,
-        newest.files.map(({ path }) => path),
+        versions.map(({ file }) => file.path),
       ),
-      newest.rows,
+      versions.at(-1)?.rows,
     );
+    for (const { version } of versions) {
+      assert.deepEqual(
+        await filesOfVersion(store, dataset, version),
+        versions.slice(0, version).map(({ file }) => file),
+      );
+    }
     const landed = await store
       .selectFrom("batches")
       .select("id")
@@ -94,7 +102,7 @@ async function checkVersions(store: Store, engine: DataEngine): Promise<void> {
       .orderBy("seq")
       .execute();
     assert.deepEqual(
-      newest.files.map(({ batchId }) => batchId),
+      versions.map(({ file }) => file.batchId),
       landed.map(({ id }) => id),
     );
   }

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  type ReceivedMessage,
   startWebhookReceiver,
   type WebhookReceiver,
 } from "../../outlets/testing/webhook-receiver.ts";
@@ -37,6 +38,12 @@ export interface Expected {
   readonly windows: number;
 }
 
+interface SavedState {
+  readonly days: number;
+  readonly captures: number;
+  readonly received: readonly ReceivedMessage[];
+}
+
 /**
  * A home with a project, feeds and outlets in a folder of its own, and `sluice pipelines` over it as
  * a process that can be killed. `save` and `restore` keep states of the whole.
@@ -47,7 +54,7 @@ export class LoopWorld {
   readonly #processes = new Set<LoopProcess>();
   #days = 0;
   #captures = 0;
-  readonly #saved = new Map<string, { days: number; captures: number }>();
+  readonly #saved = new Map<string, SavedState>();
 
   private constructor(root: string, receiver: WebhookReceiver) {
     this.#root = root;
@@ -167,11 +174,13 @@ export class LoopWorld {
     for (const folder of attemptFolders(this.home))
       rmSync(join(folder, "stderr.log"), { force: true });
     cpSync(this.folder, join(this.#root, name), { recursive: true });
-    this.#saved.set(name, { days: this.#days, captures: this.#captures });
+    const received = [...this.receiver.received];
+    this.#saved.set(name, { days: this.#days, captures: this.#captures, received });
   }
 
-  /** Back to a state, at the same place: the store holds absolute paths. */
-  restore(name: string): void {
+  /** Back to a state, at the same place: the store holds absolute paths. What still runs is killed. */
+  async restore(name: string): Promise<void> {
+    await this.#killAll();
     const saved = this.#saved.get(name);
     if (saved === undefined) throw new Error(`no state '${name}' was saved`);
     rmSync(this.folder, { recursive: true, force: true });
@@ -179,13 +188,18 @@ export class LoopWorld {
     cpSync(join(this.#root, name), this.folder, { recursive: true });
     this.#days = saved.days;
     this.#captures = saved.captures;
-    this.receiver.received.length = 0;
+    this.receiver.received.splice(0, Number.POSITIVE_INFINITY, ...saved.received);
   }
 
   async close(): Promise<void> {
-    for (const process of this.#processes) await process.kill("SIGKILL");
+    await this.#killAll();
     await this.receiver.close();
     rmSync(this.#root, { recursive: true, force: true });
+  }
+
+  async #killAll(): Promise<void> {
+    for (const process of this.#processes) await process.kill("SIGKILL");
+    this.#processes.clear();
   }
 }
 

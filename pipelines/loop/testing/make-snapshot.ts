@@ -86,6 +86,8 @@ export function makeSnapshot(change: Partial<Snapshot> = {}): Snapshot {
     captureFiles: [],
     streamId: "0-0",
     labelFiles: [],
+    hasIndex: true,
+    askedPulls: new Map(),
     ...change,
   };
 }
@@ -106,6 +108,8 @@ export function makeBatch(id: string, change: Partial<BatchRow> = {}): BatchRow 
     profile_path: null,
     problems_json: null,
     checked_contract: null,
+    checked_rules: null,
+    is_partial: 0,
     run_id: id,
     created_at_ms: NOW_MS,
     ...change,
@@ -113,23 +117,14 @@ export function makeBatch(id: string, change: Partial<BatchRow> = {}): BatchRow 
 }
 
 export function makeDataset(change: Partial<DatasetState> = {}): DatasetState {
-  return { pulled: [], quarantined: [], landed: [], contract: null, version: null, ...change };
+  return { pulled: [], releasable: [], landed: [], contract: null, version: null, ...change };
 }
 
 /** A dataset whose latest version has so many rows, with a batch that landed now. */
 export function withRows(rows: number, version = 1): DatasetState {
-  const file = { path: "/h/a.parquet", sha256: `s${version}`, bytes: 1, rows, batchId: "a" };
   return makeDataset({
     landed: [makeBatch("a", { status: "landed" })],
-    version: {
-      schemaVersion: 1,
-      dataset: "orders",
-      version,
-      files: [file],
-      rows,
-      schema: [],
-      contractVersion: null,
-    },
+    version: { version, rows, updatedRows: 0 },
   });
 }
 
@@ -142,6 +137,8 @@ export function makeModel(change: Partial<ModelState> = {}): ModelState {
       lastDatasetVersion: null,
       lastDatasetRows: 0,
       startedWithinDay: 0,
+      hasPublished: false,
+      failedInRow: 0,
       refusedInRow: 0,
     },
     unwindowed: [],
@@ -177,6 +174,7 @@ export function makeCandidate(change: Partial<CandidateTable> = {}): CandidateTa
     dataset_version: 1,
     files_json: JSON.stringify(FILES),
     evaluation_json: null,
+    opponent_version: null,
     version: null,
     created_at_ms: NOW_MS,
     updated_at_ms: NOW_MS,

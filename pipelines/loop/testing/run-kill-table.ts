@@ -32,7 +32,7 @@ export function runKillTable({ name, prepare, rows }: KillTable): void {
       for (const pause of pauses) {
         for (const victim of victims) {
           it(`${state}, ${pause}: ${victim} killed`, async () => {
-            world.restore(state);
+            await world.restore(state);
             await killAt(world, pause, victim);
             await resume(world);
           });

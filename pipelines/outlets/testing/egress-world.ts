@@ -86,6 +86,8 @@ export async function createEgressWorld(
             profile_path: null,
             problems_json: null,
             checked_contract: null,
+            is_partial: 0,
+            checked_rules: null,
             run_id: "r",
             created_at_ms: 0,
           })

@@ -84,6 +84,7 @@ export async function createTrainKit(): Promise<TrainKit> {
         ...config,
       },
       timeColumn: "at",
+      keyColumns: [],
       dataset: { name: "d", version: 1 },
       files: files.map((path, index) => ({
         path,
