@@ -11,6 +11,8 @@ import { type DemoProcess, processesWith, startDemo } from "./testing/demo-proce
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const MAIN = fileURLToPath(new URL("../../server/main.js", import.meta.url));
+const OTHER_PORTS =
+  "SLUICE_HTTP_PORT, SLUICE_GRPC_PORT, SLUICE_METRICS_PORT, SLUICE_PIPELINES_PORT and SLUICE_PIPELINES_METRICS_PORT choose other ports";
 const FIRST_ANSWER = /^\[ *([0-9.]+) s\] http +[0-9]+ frames/m;
 const hasCurl = spawnSync("curl", ["--version"], { stdio: "ignore" }).status === 0;
 
@@ -83,16 +85,75 @@ describe("npm start", () => {
   });
 
   it("prints short lines that work when they are pasted", async () => {
-    const [curl, grpc, webSocket, rollback, index, metrics] = lines.pasted;
+    const [curl, grpc, webSocket, rollback, index, metrics, feed, ...life] = lines.pasted;
     assert.ok(lines.pasted.every((line) => line.length < 200));
     const answers = await Promise.all([grpc, webSocket].map((line) => paste(line ?? "")));
     if (hasCurl) answers.push(`${await paste(curl ?? "")}\n`);
-    assert.equal(new Set(answers).size, 1, answers.join(""));
+    // Each prediction has an id of its own.
+    const same = answers.map((answer) => answer.replace(/"inference_id":"[^"]+"/, ""));
+    assert.equal(new Set(same).size, 1, answers.join(""));
     assert.match(answers[0] ?? "", /"model_version":"2".*"shape":\[1,1\],.*"data":\[0\.8[0-9]+\]/);
     assert.match(await paste(rollback ?? ""), /^rolled back silero-vad to version 1 /);
     if (!hasCurl) return;
     assert.match(await paste(index ?? ""), /"state":"READY"/);
     assert.match(await paste(metrics ?? ""), /protocol="websocket",code="ok"\} [0-9]+/);
+    const rows = (await paste(feed ?? "")).trimEnd().split("\n");
+    assert.equal(rows.length, 3);
+    assert.equal(typeof JSON.parse(rows[0] ?? "").prediction, "number");
+    const [runs, explained, lineage] = await Promise.all(life.map(paste));
+    assert.match(runs ?? "", /late-departure@2 +finished/);
+    assert.match(explained ?? "", /late-departure/);
+    assert.match(lineage ?? "", /batch:/);
+  });
+
+  it("lets a model live: learns it from files, and keeps still while nothing changes", () => {
+    const before = lines.stdout.slice(0, lines.stdout.indexOf("THE CHANGE"));
+    assert.match(before, /Pulled 1500 rows; .*drop passenger_contact, hash tail/);
+    assert.match(before, /Contract version 1 /);
+    assert.match(before, /replays the trainer's answers/);
+    assert.match(before, /rubber stamp/);
+    assert.match(
+      before,
+      /First answer by HTTP: .*probability 0\.\d+, says late-departure version 1$/m,
+    );
+    assert.match(before, /Window 1 of version 1 .*AUC 0\.\d+ realised.*labels for \d+ %/);
+    assert.doesNotMatch(before, /ALERT|QUARANTINED|DEGRADED|FAILED|REFUSED/);
+  });
+
+  it("finds the change, waits for its owner, and replaces the model under traffic", () => {
+    const change = lines.stdout.slice(lines.stdout.indexOf("THE CHANGE"));
+    const [accepted, released, published] = [
+      "accepts kilometres",
+      "Released 1500 rows",
+      "Published late-departure version 2",
+    ].map((text) => change.indexOf(text));
+    assert.equal(change.match(/QUARANTINED 1500 rows, because distance .*'mean'/g)?.length, 3);
+    assert.equal(change.match(/Released 1500 rows/g)?.length, 3);
+    assert.ok(0 < Number(accepted) && Number(accepted) < Number(released));
+    assert.ok(Number(released) < Number(published));
+    const window = /drift was found in window (\d) after the change/.exec(change)?.[1];
+    assert.ok(Number(window) <= 3, change);
+    assert.match(change, /ALERT, drift in window \d+: .*distance \(mean 7\d\d.* -> 1\d\d\d/);
+    assert.doesNotMatch(change.slice(0, accepted), /Training, because/);
+    assert.match(change, /Training, because of drift in window/);
+    assert.match(change, /Passed every gate: auc .*version 1/);
+    const [, one, two] =
+      /Swapped late-departure under traffic: version 1: (\d+), version 2: (\d+) answers; failed: 0$/m.exec(
+        change,
+      ) ?? [];
+    assert.ok(Number(one) > 0 && Number(two) > 0, change);
+    assert.match(change, /Window 1 of version 2 \(\d+ rows\): quiet/);
+    assert.doesNotMatch(lines.stdout, /FAILED|REFUSED/);
+    assert.doesNotMatch(lines.stdout, /requests answered, [1-9]\d* failed/);
+  });
+
+  it("sums up the fourteen components", () => {
+    const [, table = ""] = /What each component did:\n((?: {2}.*\n)+)/.exec(lines.stdout) ?? [];
+    assert.equal(table.trimEnd().split("\n").length, 14);
+    assert.match(table, /3 batches quarantined, 3 released/);
+    assert.match(table, /2 versions published/);
+    assert.match(table, /\(0 failed\)/);
+    assert.match(table, /[1-9]\d* rows read from the feed/);
   });
 
   it("ends with Ctrl-C, exit code 0 and nothing left", async () => {
@@ -104,9 +165,11 @@ describe("npm start", () => {
     assert.deepEqual(processesWith(started.home), []);
   });
 
-  it("works again in the same home, with the first answer within 10 s", async () => {
+  it("works again in the same home: first answer within 10 s, and the next day", async () => {
     const demo = start(started.home);
-    const { input } = await demo.whenSaid(/failed: 0$/m);
+    const { input } = await demo.whenSaid(/2001-01-27: 1000 of its flights/);
+    assert.match(input, /First answer by HTTP: .* km, .*version 2$/m);
+    assert.doesNotMatch(input, /THE CHANGE|arrive as files|accepts/);
     assert.match(input, /the repository has silero-vad, champion version 1$/m);
     assert.match(input, /swapped: version 1: [0-9]+, version 3: [0-9]+ answers/);
     assert.ok(Number(FIRST_ANSWER.exec(input)?.[1]) < 10, input);
@@ -120,6 +183,7 @@ describe("npm start, interrupted", () => {
     starting: /starting the server/,
     "just up": /server up/,
     swapping: /publishing/,
+    training: /Training, because/,
   };
   for (const [moment, pattern] of Object.entries(moments)) {
     it(`while ${moment}: exit code 0, no complaint, no server left`, async () => {
@@ -146,7 +210,7 @@ describe("npm start, when it cannot", () => {
     assert.equal(exitCode, 1);
     assert.equal(
       stderr,
-      `sluice: cannot listen on 127.0.0.1:${port}: another process listens there; SLUICE_HTTP_PORT, SLUICE_GRPC_PORT and SLUICE_METRICS_PORT choose other ports\n`,
+      `sluice: cannot listen on 127.0.0.1:${port}: another process listens there; ${OTHER_PORTS}\n`,
     );
   });
 

@@ -1,15 +1,23 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createGrpcClient } from "../../protocols/client/grpc-client.ts";
 import { createHttpClient } from "../../protocols/client/http-client.ts";
-import type { ControlClient, InferenceClient } from "../../protocols/client/inference-client.ts";
+import type {
+  ControlClient,
+  InferenceClient,
+  LabelClient,
+} from "../../protocols/client/inference-client.ts";
 import { createWebSocketClient } from "../../protocols/client/websocket-client.ts";
+import type { ModelRef } from "../../protocols/core/infer.ts";
 import { InferError } from "../../protocols/core/status.ts";
-import { DEMO_MODEL, DEMO_REF } from "./demo-model.ts";
 import type { Say } from "./say.ts";
-import type { Endpoints } from "./server-process.ts";
+import type { Endpoints } from "./up-process.ts";
 
 /** HTTP, gRPC, WebSocket. The caller closes them. */
-export type Clients = readonly [InferenceClient & ControlClient, InferenceClient, InferenceClient];
+export type Clients = readonly [
+  InferenceClient & ControlClient & LabelClient,
+  InferenceClient,
+  InferenceClient,
+];
 
 const OPTIONS = { apiKey: null, timeoutMs: 10_000 };
 const READY_TIMEOUT_MS = 60_000;
@@ -25,18 +33,19 @@ export async function connectClients({ httpUrl, grpcTarget }: Endpoints): Promis
   ];
 }
 
-/** Resolves when the demo's model serves. */
+/** Resolves when a model serves. */
 export async function untilReady(
   client: ControlClient,
+  ref: ModelRef,
   say: Say,
   signal: AbortSignal,
 ): Promise<void> {
   const startMs = performance.now();
   let toldMs = 0;
-  while (!(await isReady(client))) {
+  while (!(await isReady(client, ref))) {
     const waitedMs = performance.now() - startMs;
     if (waitedMs > READY_TIMEOUT_MS) {
-      throw new Error(`'${DEMO_MODEL}' was not ready within ${READY_TIMEOUT_MS / 1000} s`);
+      throw new Error(`'${ref.name}' was not ready within ${READY_TIMEOUT_MS / 1000} s`);
     }
     if (waitedMs - toldMs > TELL_EVERY_MS) {
       toldMs = waitedMs;
@@ -47,8 +56,8 @@ export async function untilReady(
 }
 
 /** A model that the server has not heard of yet is not ready. */
-function isReady(client: ControlClient): Promise<boolean> {
-  return client.isModelReady(DEMO_REF).catch((thrown: unknown) => {
+function isReady(client: ControlClient, ref: ModelRef): Promise<boolean> {
+  return client.isModelReady(ref).catch((thrown: unknown) => {
     if (thrown instanceof InferError && thrown.code === "model-not-found") return false;
     return explain(thrown);
   });

