@@ -55,7 +55,7 @@ describe("a dataset of many batches", () => {
     assert.deepEqual([third.version, third.rows, third.files], [3, 6, 3]);
     assert.deepEqual([document(2).file.batchId, document(2).rows], ["b3", 4]);
     const state = await readDataset(at.store, "orders", {});
-    assert.deepEqual(state.version, { version: 3, rows: 6 });
+    assert.deepEqual(state.version, { version: 3, rows: 6, updatedRows: 0 });
   });
 
   it("tells the files of any version, in the order of their landing", async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -157,7 +157,10 @@ function writeDays(folder: string): void {
       ].join(","),
     );
     const head = "order_id,placed_at,country,channel,weight_kg,items,late";
-    writeFileSync(join(folder, `day-${day}.csv`), `${[head, ...lines].join("\n")}\n`);
+    const file = join(folder, `day-${day}.csv`);
+    writeFileSync(file, `${[head, ...lines].join("\n")}\n`);
+    // A file of this very second may still be growing: the feed would leave it for the next pull.
+    utimesSync(file, FIRST_DAY_MS / 1000, FIRST_DAY_MS / 1000);
   }
 }
 

@@ -103,7 +103,10 @@ function patternOf(shown: string): RegExp {
   const lines = shown
     .trim()
     .split("\n")
-    .map((line) => (line.trim() === "…" ? "(?:.*\n)*?" : `${patternOfLine(line)}\n`));
+    .map((line, at, all) => {
+      if (line.trim() !== "…") return `${patternOfLine(line)}\n`;
+      return at === all.length - 1 ? "[\\s\\S]*" : "(?:.*\n)*?";
+    });
   return new RegExp(`^${lines.join("").replace(/\n$/, "")}$`);
 }
 

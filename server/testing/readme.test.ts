@@ -33,7 +33,11 @@ before(async () => {
   demoPrinted = input;
   const [, http = "", grpc = "", metrics = ""] =
     /http=http:\/\/(\S+) grpc=(\S+) metrics=http:\/\/(\S+)\/metrics/.exec(input) ?? [];
+  const [, api = "", pipelinesMetrics = ""] =
+    /api=http:\/\/(\S+) metrics=http:\/\/(\S+)\/metrics/.exec(input) ?? [];
   replacements = [
+    ["127.0.0.1:5000", api],
+    ["127.0.0.1:5002", pipelinesMetrics],
     ["127.0.0.1:8000", http],
     ["127.0.0.1:8001", grpc],
     ["127.0.0.1:8002", metrics],
