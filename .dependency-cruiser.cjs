@@ -56,7 +56,7 @@ module.exports = {
     ban(
       "one-libsql-seam",
       "^(server|protocols|native|bench|pipelines/(?!store/libsql-database))",
-      "node_modules/libsql",
+      "(^|node_modules/)libsql(/|$)",
     ),
     {
       name: "tests-are-leaves",

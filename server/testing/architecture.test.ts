@@ -30,6 +30,8 @@ const PLANTS: Readonly<Record<string, readonly [file: string, imports: string]>>
   "server-knows-no-sidecar": ["server/app.ts", "../bench/innocent.ts"],
   "one-socket-seam": ["server/request/r.ts", "uWebSockets.js"],
   "one-onnx-seam": ["server/models/q.ts", "onnxruntime-node"],
+  "one-duckdb-seam": ["pipelines/p-duckdb.ts", "@duckdb/node-api"],
+  "one-libsql-seam": ["pipelines/p-libsql.ts", "libsql"],
   "tests-are-leaves": ["server/models/r.ts", "../testing/innocent.ts"],
   "no-undeclared-package": ["server/lib/q.ts", "a-package-that-nobody-declared"],
 };
