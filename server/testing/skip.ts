@@ -41,7 +41,11 @@ const PARTS: Readonly<Record<Part, PartRow>> = {
   postgres: {
     isPresent: () =>
       findProgram("postgres") !== null ||
-      (existsSync(DEBIAN_POSTGRES) && readdirSync(DEBIAN_POSTGRES).length > 0),
+      // The client's package makes folders here too.
+      (existsSync(DEBIAN_POSTGRES) &&
+        readdirSync(DEBIAN_POSTGRES).some((version) =>
+          existsSync(join(DEBIAN_POSTGRES, version, "bin/postgres")),
+        )),
     install: "a PostgreSQL server (Debian: apt-get install postgresql)",
   },
   python: {
