@@ -7,8 +7,8 @@ import { readKeyFile } from "./access/key-file.ts";
 import type { Denial } from "./access/key-gatekeeper.ts";
 import type { KeyRecord } from "./access/key-record.ts";
 import type { Config } from "./config/config.ts";
-import { isLoopback } from "./config/cross-checks.ts";
-import type { Logger } from "./observe/log.ts";
+import { isLoopback } from "./lib/local-host.ts";
+import type { Logger } from "./lib/log.ts";
 import type { AccessMode } from "./threads/messages.ts";
 
 const DENIAL_WINDOW_MS = 10_000;

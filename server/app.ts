@@ -3,11 +3,13 @@ import { join } from "node:path";
 import type { AccessRoom } from "./access-room.ts";
 import { openAccessRoom } from "./access-room.ts";
 import type { Config } from "./config/config.ts";
-import { isLoopback } from "./config/cross-checks.ts";
 import type { Secrets } from "./config/secrets.ts";
 import type { EngineChannel } from "./engine/connect.ts";
 import { createPortableEngine } from "./engine/portable-engine.ts";
 import { createProcessVetter } from "./engine/process-vetter.ts";
+import { isLoopback } from "./lib/local-host.ts";
+import type { Logger } from "./lib/log.ts";
+import { type MetricsListener, startMetricsListener } from "./lib/metrics-listener.ts";
 import { probePort } from "./lib/probe-port.ts";
 import type { VersionState } from "./models/lifecycle.ts";
 import { Manager } from "./models/manager.ts";
@@ -16,9 +18,7 @@ import type { Source } from "./models/source.ts";
 import { StateBus, type StateEvent } from "./models/state-bus.ts";
 import { VersionBringer } from "./models/version-bringer.ts";
 import { type CaptureRoom, openCaptureRoom } from "./observe/capture/capture-room.ts";
-import type { Logger } from "./observe/log.ts";
 import { type ControlMetrics, createMetrics } from "./observe/metrics.ts";
-import { createMetricsListener, type MetricsListener } from "./observe/metrics-listener.ts";
 import { ByteBudget } from "./request/byte-budget.ts";
 import { createSource } from "./sources/create-source.ts";
 import { type RedisWake, watchRedis } from "./sources/redis-wake.ts";
@@ -167,7 +167,7 @@ export class App {
     const { config, log } = this.#options;
     const http = await this.#startHttpThreads();
     const grpc = await this.#threads.start(this.#birth("grpc", this.#httpThreads, config.grpcPort));
-    this.#metricsListener = await createMetricsListener(
+    this.#metricsListener = await startMetricsListener(
       this.#registry,
       config.host,
       config.metricsPort,

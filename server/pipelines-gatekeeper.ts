@@ -4,7 +4,7 @@ import type { Principal } from "./access/principal.ts";
 import { readCredential } from "./access/read-credential.ts";
 import { type AccessRoom, openAccessRoom } from "./access-room.ts";
 import type { PipelinesConfig } from "./config/config.ts";
-import { createLogger } from "./observe/log.ts";
+import { createLogger } from "./lib/log.ts";
 
 /** Who may use the project API: the shape that pipelines/api asks for. Neither call throws. */
 export interface PipelinesGatekeeper {

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { App } from "./app.ts";
 import type { Config } from "./config/config.ts";
-import { isLoopback } from "./config/cross-checks.ts";
 import type { Secrets } from "./config/secrets.ts";
+import { isLoopback } from "./lib/local-host.ts";
+import { createLogger, type Logger } from "./lib/log.ts";
 import type { StopSignals } from "./lib/stop-signals.ts";
-import { createLogger, type Logger } from "./observe/log.ts";
 
 export interface ServeIo {
   readonly stdout: { write(text: string): unknown };

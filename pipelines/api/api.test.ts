@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
 import { after, before, describe, it } from "node:test";
-import { createLogger } from "../observe/log.ts";
+import { createLogger } from "../../server/lib/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import {
   createEgressWorld,
@@ -10,7 +10,7 @@ import {
 } from "../outlets/testing/egress-world.ts";
 import { type Api, type ApiOptions, createApi } from "./api.ts";
 import type { Gatekeeper } from "./gatekeeper.ts";
-import { createOpenGatekeeper } from "./open-gatekeeper.ts";
+import { createOpenGatekeeper } from "./testing/open-gatekeeper.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 const OUTLETS = {

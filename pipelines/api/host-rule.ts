@@ -1,9 +1,11 @@
+import {
+  foreignHost,
+  hostName,
+  isLocalName,
+  isLoopback,
+  originHostName,
+} from "../../server/lib/local-host.ts";
 import { ApiError } from "./api-error.ts";
-
-/** Is the address one that only this machine can reach? */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.[0-9]{1,3}){3}$/.test(host);
-}
 
 /**
  * @throws Error when other machines could connect and nobody would be asked who they are
@@ -29,25 +31,11 @@ export interface HostHeaders {
  * @throws ApiError 403
  */
 export function assertLocalHost(headers: HostHeaders, boundHost: string): void {
-  if (headers.host !== undefined) assertLocal("host", headers.host, headers.host, boundHost);
-  const { origin } = headers;
-  if (origin === undefined) return;
-  const authority = /^https?:\/\/(.+)$/i.exec(origin)?.[1] ?? "";
-  assertLocal("origin", origin, authority, boundHost);
+  const { host, origin } = headers;
+  if (host !== undefined) assertLocal("host", host, hostName(host), boundHost);
+  if (origin !== undefined) assertLocal("origin", origin, originHostName(origin), boundHost);
 }
 
-function assertLocal(header: string, value: string, authority: string, boundHost: string): void {
-  const name = hostName(authority);
-  if (isLoopback(name) || (name !== "" && name === boundHost.toLowerCase())) return;
-  throw new ApiError(
-    403,
-    `header '${header}' ${JSON.stringify(value.slice(0, 140))} is neither loopback nor the bound host; without keys only those are served`,
-  );
-}
-
-/** `NAME[:PORT]` or `[V6][:PORT]` without the port, lower case. */
-function hostName(authority: string): string {
-  const end = authority.startsWith("[") ? authority.indexOf("]") : authority.indexOf(":");
-  const name = end < 0 ? authority : authority.slice(0, end);
-  return (name.startsWith("[") ? name.slice(1) : name).toLowerCase();
+function assertLocal(header: string, value: string, name: string, boundHost: string): void {
+  if (!isLocalName(name, boundHost)) throw new ApiError(403, foreignHost(header, value));
 }

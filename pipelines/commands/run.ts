@@ -1,9 +1,9 @@
+import { didYouMean } from "../../server/lib/nearest-name.ts";
 import { ClaimError } from "../loop/claim.ts";
 import type { PipelinesConfig } from "../loop/pipelines-config.ts";
 import { runUntilIdle } from "../loop/run-until-idle.ts";
 import { loadProject } from "../project/load-project.ts";
 import type { LoadedProject } from "../project/loaded-project.ts";
-import { didYouMean } from "../project/nearest-name.ts";
 import { ask } from "../store/asks.ts";
 import { openStore, storePath } from "../store/store.ts";
 import { subjectOf } from "../store/subject.ts";

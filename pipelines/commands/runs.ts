@@ -1,5 +1,5 @@
+import { didYouMean } from "../../server/lib/nearest-name.ts";
 import { JOB_KINDS } from "../jobs/job.ts";
-import { didYouMean } from "../project/nearest-name.ts";
 import type { RunStatus } from "../store/tables.ts";
 import { type Comparison, compareRuns } from "../tracking/compare-runs.ts";
 import { describeNumber } from "../tracking/describe-number.ts";

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
+import { didYouMean } from "../../server/lib/nearest-name.ts";
 import { explainContradiction, lastContract } from "../loop/contract-version.ts";
 import { loadProject } from "../project/load-project.ts";
 import type { LoadedProject } from "../project/loaded-project.ts";
-import { didYouMean } from "../project/nearest-name.ts";
 import { ProjectError } from "../project/project-error.ts";
 import type { Contract } from "../quality/check-spec.ts";
 import { storePath } from "../store/store.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { createLogger } from "../../server/lib/log.ts";
 import { needs } from "../../server/testing/skip.ts";
 import { startPostgres, type TestPostgres } from "../feeds/testing/postgres.ts";
-import { createLogger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { createEgressWorld, type EgressWorld } from "../outlets/testing/egress-world.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../outlets/testing/webhook-receiver.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Logger } from "../observe/log.ts";
+import type { Logger } from "../../server/lib/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { BatchRows } from "../outlets/batch-rows.ts";
 import { deliverDue } from "../outlets/deliver-outbox.ts";

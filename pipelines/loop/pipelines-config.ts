@@ -1,3 +1,5 @@
+import type { LogLevel } from "../../server/lib/log.ts";
+
 /** What `sluice pipelines` is told by flags, environment and server.yaml. Paths are absolute. */
 export interface PipelinesConfig {
   readonly home: string;
@@ -6,7 +8,7 @@ export interface PipelinesConfig {
   readonly keysFile: string | null;
   readonly modelRepository: string;
   readonly redisUrl: string | null;
-  readonly logLevel: string;
+  readonly logLevel: LogLevel;
   /** Where a server leaves captured predictions and labels: a folder, or a Redis stream, or neither. */
   readonly captureFolder: string | null;
   readonly captureStream: string | null;

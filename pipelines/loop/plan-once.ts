@@ -23,7 +23,7 @@ export async function planOnce(
   nowMs: number,
 ): Promise<Plan> {
   const warnings: string[] = [];
-  const repository = createStore(config.modelRepository, await readAzureSecrets(env));
+  const repository = createStore(config.modelRepository, readAzureSecrets(env));
   await assertIdentity(store, project, repository);
   const warn = (message: string): void => void warnings.push(message);
   const view = new RepositoryView({ repository, store, home: config.home, warn });

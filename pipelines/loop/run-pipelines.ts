@@ -1,10 +1,10 @@
 import { join } from "node:path";
+import { createLogger, type Logger } from "../../server/lib/log.ts";
+import { startMetricsListener } from "../../server/lib/metrics-listener.ts";
 import { createApi } from "../api/api.ts";
 import type { Triggers } from "../api/api-parts.ts";
 import type { Gatekeeper } from "../api/gatekeeper.ts";
-import { createLogger, type Logger } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
-import { startMetricsListener } from "../observe/metrics-listener.ts";
 import { type BatchRows, createBatchRows } from "../outlets/batch-rows.ts";
 import { loadProject } from "../project/load-project.ts";
 import type { LoadedProject } from "../project/loaded-project.ts";
@@ -130,7 +130,7 @@ async function createCoordinator({
     project,
     config,
     facts: await readRunFacts(project),
-    repository: createStore(config.modelRepository, await readAzureSecrets(options.env)),
+    repository: createStore(config.modelRepository, readAzureSecrets(options.env)),
     env: options.env,
     listener,
     clock: Date.now,

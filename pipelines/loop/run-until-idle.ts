@@ -32,7 +32,7 @@ const REST_MS = 1_000;
  */
 export async function runUntilIdle(options: RunUntilIdleOptions): Promise<number> {
   const { store, project, config, facts, env, pause, signal } = options;
-  const repository = createStore(config.modelRepository, await readAzureSecrets(env));
+  const repository = createStore(config.modelRepository, readAzureSecrets(env));
   let failed = 0;
   const listener: CoordinatorListener = {
     started: () => undefined,

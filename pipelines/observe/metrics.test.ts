@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import { after, before, describe, it } from "node:test";
+import { createLogger } from "../../server/lib/log.ts";
+import { startMetricsListener } from "../../server/lib/metrics-listener.ts";
 import { createEgressWorld, type EgressWorld } from "../outlets/testing/egress-world.ts";
 import { appendEvent } from "../store/event-log.ts";
 import { LabelBound } from "./label-bound.ts";
-import { createLogger } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
-import { startMetricsListener } from "./metrics-listener.ts";
 
 describe("the metrics of pipelines", () => {
   let world: EgressWorld;

@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { didYouMean } from "./nearest-name.ts";
+import { didYouMean } from "../../server/lib/nearest-name.ts";
 import { type ProjectProblem, problemAt } from "./problem.ts";
 import { ColumnContractSchema, type DatasetConfig, type Feed, type Project } from "./project.ts";
 import { cronProblem } from "./schedule.ts";

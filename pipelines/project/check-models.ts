@@ -1,4 +1,4 @@
-import { didYouMean } from "./nearest-name.ts";
+import { didYouMean } from "../../server/lib/nearest-name.ts";
 import { type ProjectPath, type ProjectProblem, problemAt } from "./problem.ts";
 import type { MetricName, ModelConfig, Project } from "./project.ts";
 

@@ -1,6 +1,6 @@
+import { didYouMean } from "../../server/lib/nearest-name.ts";
 import { checkFeeds } from "./check-feeds.ts";
 import { checkModels } from "./check-models.ts";
-import { didYouMean } from "./nearest-name.ts";
 import { type ProjectProblem, problemAt } from "./problem.ts";
 import type { ModelConfig, Project, Rule } from "./project.ts";
 import { cronProblem } from "./schedule.ts";

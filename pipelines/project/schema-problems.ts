@@ -1,7 +1,7 @@
 import type { TSchema } from "@sinclair/typebox";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { didYouMean } from "../../server/lib/nearest-name.ts";
 import { describeSchema, describeValue } from "./describe-value.ts";
-import { didYouMean } from "./nearest-name.ts";
 import { kindsOf, pickBranch, propertiesOf, type Schema } from "./pick-branch.ts";
 import type { ProjectPath, ProjectProblem } from "./problem.ts";
 

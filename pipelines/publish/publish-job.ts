@@ -25,7 +25,7 @@ import { wakeServers } from "./wake-servers.ts";
  */
 export const publishJob: JobWork<"publish"> = async (spec, context) => {
   try {
-    const found = createStore(spec.repository, await readAzureSecrets(context.env));
+    const found = createStore(spec.repository, readAzureSecrets(context.env));
     const store = spec.expectsIndex ? requireIndex(found) : found;
     const runId = spec.lineage["runId"];
     if (runId === undefined || runId === "") throw new JobError("expected a lineage with a runId");

@@ -64,7 +64,7 @@ export class CandidateWorld {
     const env = { PATH: process.env["PATH"], ...secrets };
     const store = await openStore(storePath(home));
     const project = loadProject(join(home, "sluice.yaml"));
-    const repository = createStore(modelRepository, await readAzureSecrets(env));
+    const repository = createStore(modelRepository, readAzureSecrets(env));
     const aheadMs = { value: 0 };
     const coordinator = new Coordinator({
       store,

@@ -5,7 +5,7 @@ import { readKeyFile, updateKeyFile } from "../access/key-file.ts";
 import { createKey, type KeyRecord, type NewKey } from "../access/key-record.ts";
 import { ROLES, type Role } from "../access/principal.ts";
 import { type ConfigInputs, loadPlaces } from "../config/load.ts";
-import { didYouMean } from "../config/nearest-name.ts";
+import { didYouMean } from "../lib/nearest-name.ts";
 import { cliActor } from "./cli-actor.ts";
 import { type Io, UsageError } from "./io.ts";
 

@@ -1,4 +1,4 @@
-import type { LogLevel } from "../observe/log.ts";
+import type { LogLevel } from "../lib/log.ts";
 
 export const MODEL_CONTROL_MODES = ["none", "poll", "explicit"] as const;
 export type ModelControlMode = (typeof MODEL_CONTROL_MODES)[number];

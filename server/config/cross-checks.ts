@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { isModelGlob } from "../access/glob.ts";
+import { isLoopback } from "../lib/local-host.ts";
 import type { Config, PipelinesConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 
@@ -84,9 +85,4 @@ function checkCapture(config: Pick<Config, "captureFolder" | "captureStream" | "
   if (config.redisUrl === null) {
     throw new ConfigError(`captureStream ${config.captureStream} needs redisUrl, which is not set`);
   }
-}
-
-/** Is the address one that only this machine can reach? */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.[0-9]{1,3}){3}$/.test(host);
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
+import { readEnvSecret } from "../lib/env-secret.ts";
+import { didYouMean } from "../lib/nearest-name.ts";
 import { ConfigError } from "./config-error.ts";
-import { didYouMean } from "./nearest-name.ts";
 import type { RawValue } from "./read-value.ts";
 import { envOf, isSecret } from "./setting.ts";
 import { SETTINGS } from "./settings.ts";
@@ -38,21 +38,12 @@ export function readEnv(env: Env, folder: string): ReadonlyMap<string, RawValue>
  * @throws ConfigError where both are set or the file cannot be read; never with the value.
  */
 export function readSecret(env: Env, name: string): { value: string; from: string } | null {
-  const direct = env[name] ?? "";
-  const file = env[`${name}_FILE`] ?? "";
-  if (direct !== "" && file !== "") {
-    throw new ConfigError(`${name} and ${name}_FILE are both set; keep one`);
-  }
-  if (direct !== "") return { value: direct, from: name };
-  if (file === "") return null;
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8").trim();
-  } catch (error) {
-    throw new ConfigError(`${name}_FILE cannot be read: ${(error as Error).message}`);
-  }
-  if (text === "") throw new ConfigError(`${name}_FILE names an empty file: ${file}`);
-  return { value: text, from: `${name}_FILE` };
+  return readEnvSecret(env, name, refuse);
+}
+
+/** @throws ConfigError always */
+export function refuse(message: string): never {
+  throw new ConfigError(message);
 }
 
 function plain(env: Env, name: string): { value: string; from: string } | null {

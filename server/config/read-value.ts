@@ -3,8 +3,8 @@ import {
   isContainerLocation,
   parseContainerLocation,
 } from "../../protocols/repository/location.ts";
+import { didYouMean } from "../lib/nearest-name.ts";
 import { ConfigError } from "./config-error.ts";
-import { didYouMean } from "./nearest-name.ts";
 import { expectation, isSecret, type Setting, type SettingValue } from "./setting.ts";
 
 /** One value as it came, before it is checked. */

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { isMap, isScalar, LineCounter, parseDocument, type YAMLParseError } from "yaml";
+import { didYouMean } from "../lib/nearest-name.ts";
 import { ConfigError } from "./config-error.ts";
-import { didYouMean } from "./nearest-name.ts";
 import type { RawValue } from "./read-value.ts";
 import { SETTING_BY_KEY } from "./settings.ts";
 

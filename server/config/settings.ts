@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { LOG_LEVELS } from "../observe/log.ts";
+import { LOG_LEVELS } from "../lib/log.ts";
 import { type Config, MODEL_CONTROL_MODES } from "./config.ts";
 import type { DefaultContext, Setting, SettingType, SettingValue } from "./setting.ts";
 

@@ -26,7 +26,7 @@ const PLANTS: Readonly<Record<string, readonly [file: string, imports: string]>>
   "request-sees-leases": ["server/request/q.ts", "../models/innocent.ts"],
   "transport-reaches-models-through-request": ["server/transport/p.ts", "../models/innocent.ts"],
   "access-knows-no-transport": ["server/access/p.ts", "../transport/innocent.ts"],
-  "sidecars-speak-the-wire": ["pipelines/p.ts", "../server/lib/innocent.ts"],
+  "sidecars-speak-the-wire": ["pipelines/p.ts", "../server/models/innocent.ts"],
   "server-knows-no-sidecar": ["server/app.ts", "../bench/innocent.ts"],
   "one-socket-seam": ["server/request/r.ts", "uWebSockets.js"],
   "one-onnx-seam": ["server/models/q.ts", "onnxruntime-node"],

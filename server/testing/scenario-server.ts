@@ -12,8 +12,8 @@ import { createWebSocketClient } from "../../protocols/client/websocket-client.t
 import { App, type Endpoints } from "../app.ts";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
+import { createLogger } from "../lib/log.ts";
 import type { VersionState } from "../models/lifecycle.ts";
-import { createLogger } from "../observe/log.ts";
 
 process.env["ORT_DISABLE_TELEMETRY"] = "1";
 

@@ -3,10 +3,10 @@ import type { Denial } from "../access/key-gatekeeper.ts";
 import type { KeyRecord } from "../access/key-record.ts";
 import type { Role } from "../access/principal.ts";
 import type { EngineChannel } from "../engine/connect.ts";
+import type { LogLevel } from "../lib/log.ts";
 import type { ServableInfo, ServableKey } from "../models/servable.ts";
 import type { VersionStatus } from "../models/serving-map.ts";
 import type { CaptureChannel } from "../observe/capture/capture-messages.ts";
-import type { LogLevel } from "../observe/log.ts";
 
 /** Messages between the control thread and the serving threads. Every field is always present. */
 

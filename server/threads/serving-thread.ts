@@ -15,8 +15,8 @@ import {
 } from "../access/key-gatekeeper.ts";
 import type { Principal } from "../access/principal.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
+import { createLogger, type Logger } from "../lib/log.ts";
 import { ThreadCapture } from "../observe/capture/thread-capture.ts";
-import { createLogger, type Logger } from "../observe/log.ts";
 import { ByteBudget } from "../request/byte-budget.ts";
 import { Pipeline } from "../request/pipeline.ts";
 import { createGrpcListener } from "../transport/grpc/grpc-listener.ts";

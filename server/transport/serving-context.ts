@@ -1,7 +1,7 @@
 import type { LabelRecord } from "../../protocols/capture/capture-record.ts";
 import type { Gatekeeper } from "../access/gatekeeper.ts";
 import type { Principal } from "../access/principal.ts";
-import type { Logger } from "../observe/log.ts";
+import type { Logger } from "../lib/log.ts";
 import type { Pipeline } from "../request/pipeline.ts";
 
 /** What every transport of one serving thread stands on. */

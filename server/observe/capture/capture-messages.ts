@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { LabelRecord } from "../../../protocols/capture/capture-record.ts";
+import type { LogLevel } from "../../lib/log.ts";
 import type { AnsweredPrediction } from "../../request/capture-tap.ts";
-import type { LogLevel } from "../log.ts";
 
 /** Messages of capture. Serving threads speak to the capture thread over a port of their own. */
 

@@ -1,8 +1,8 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import type { Config } from "../../config/config.ts";
+import type { Logger } from "../../lib/log.ts";
 import { siblingUrl } from "../../lib/sibling-url.ts";
-import type { Logger } from "../log.ts";
 import { CaptureCounters, createCaptureBlock } from "./capture-counters.ts";
 import type {
   CaptureBirth,

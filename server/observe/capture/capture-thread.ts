@@ -3,7 +3,7 @@
  * ends by itself once it was told to stop and every serving thread has closed its port.
  */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { createLogger, type Logger } from "../log.ts";
+import { createLogger, type Logger } from "../../lib/log.ts";
 import { CaptureCounters } from "./capture-counters.ts";
 import type {
   CaptureBirth,

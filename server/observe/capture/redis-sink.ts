@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { createDeferred } from "../../lib/deferred.ts";
-import type { Logger } from "../log.ts";
+import type { Logger } from "../../lib/log.ts";
 import { type RecordSink, SinkError } from "./record-sink.ts";
 
 /** About as many entries as the stream keeps; the oldest go. */

@@ -9,7 +9,7 @@ import { REQUEST_ID_KEY } from "../../../protocols/oip-grpc/methods.ts";
 import type { Gatekeeper } from "../../access/gatekeeper.ts";
 import type { Action, Principal } from "../../access/principal.ts";
 import { readCredential } from "../../access/read-credential.ts";
-import type { Logger } from "../../observe/log.ts";
+import type { Logger } from "../../lib/log.ts";
 import { InFlight } from "../in-flight.ts";
 import { RequestIds } from "../request-id.ts";
 import { failedStatus } from "./failed-status.ts";

@@ -1,5 +1,5 @@
-import type { Gatekeeper } from "./gatekeeper.ts";
-import { isLoopback } from "./host-rule.ts";
+import { isLoopback } from "../../../server/lib/local-host.ts";
+import type { Gatekeeper } from "../gatekeeper.ts";
 
 /**
  * Lets everybody in, where there are no keys. As at the server, only who sits at this machine may
