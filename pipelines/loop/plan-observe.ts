@@ -1,14 +1,10 @@
-import type { WatchedWindow } from "../monitors/watched-window.ts";
 import type { ModelConfig } from "../project/project.ts";
 import { subjectOf } from "../store/subject.ts";
-import type { CaptureTable, WindowTable } from "../store/tables.ts";
+import type { CaptureTable } from "../store/tables.ts";
 import { knownChampion } from "./known-champion.ts";
 import type { PlannedRun } from "./planned-run.ts";
 import { runKey } from "./run-key.ts";
 import type { Champion, ModelState, Snapshot } from "./snapshot.ts";
-
-/** Windows are looked at again while labels come in, so long after they closed. */
-const MATURATION_MS = 7 * 86_400_000;
 
 /** One window a model at a time: the next full one, else an old one whose labels came. */
 export function planObserves(snapshot: Snapshot): PlannedRun[] {
@@ -22,7 +18,7 @@ export function planObserves(snapshot: Snapshot): PlannedRun[] {
       (run) => run.kind === "observe" && run.subject.startsWith(prefix),
     );
     if (isActive) continue;
-    const due = nextWindow(config, state) ?? oldWindow(snapshot, config, state);
+    const due = nextWindow(config, state) ?? oldWindow(state);
     if (due !== null) planned.push(observeOf(snapshot, model, config, champion, due));
   }
   return planned;
@@ -50,34 +46,12 @@ function nextWindow(config: ModelConfig, state: ModelState): DueWindow | null {
   return null;
 }
 
-/** Of the windows whose labels were too few while more came since, the one looked at longest ago. */
-function oldWindow(
-  { nowMs, labelFiles }: Snapshot,
-  config: ModelConfig,
-  state: ModelState,
-): DueWindow | null {
-  const wanted = config.monitor?.performance?.coverage;
-  if (wanted === undefined) return null;
-  const due = state.windows.filter(
-    (window) =>
-      window.label_seq < lastSeq(labelFiles) &&
-      nowMs - window.created_at_ms <= MATURATION_MS &&
-      coverageOf(window) < wanted &&
-      state.windowCaptures.has(window.id),
-  );
-  const [window] = due.sort((a, b) => a.looked_at_ms - b.looked_at_ms || a.number - b.number);
-  if (window === undefined) return null;
-  const captures = state.windowCaptures.get(window.id) ?? [];
-  return { number: window.number, captures, reason: "labels came since the last look" };
+function oldWindow({ lateWindow }: ModelState): DueWindow | null {
+  return lateWindow === null ? null : { ...lateWindow, reason: "labels came since the last look" };
 }
 
 function lastSeq(labelFiles: Snapshot["labelFiles"]): number {
   return labelFiles.at(-1)?.seq ?? 0;
-}
-
-function coverageOf(window: WindowTable): number {
-  const result = JSON.parse(window.result_json ?? "null") as WatchedWindow | null;
-  return result?.performance?.coverage ?? 0;
 }
 
 function observeOf(

@@ -276,12 +276,9 @@ describe("planning windows", () => {
     run_id: "r",
   });
   const champion = makeChampion(1);
-  const labelFile = { id: "l", tier: 0, path: "/h/l.parquet", rows: 10, created_at_ms: NOW_MS };
-  const labelFiles = [{ ...labelFile, seq: 1 }];
-  const observed = (model: Partial<ModelState>, change: Partial<Snapshot> = {}) => {
-    const { runs } = plan(
-      makeSnapshot({ models: new Map([["delay", makeModel({ champion, ...model })]]), ...change }),
-    );
+  const observed = (model: Partial<ModelState>) => {
+    const models = new Map([["delay", makeModel({ champion, ...model })]]);
+    const { runs } = plan(makeSnapshot({ models }));
     return runs.flatMap((run) => (run.kind === "observe" ? [run.reason] : []));
   };
 
@@ -293,22 +290,12 @@ describe("planning windows", () => {
     );
   });
 
-  it("looks again when labels came, until there are enough", () => {
-    const performance = {
-      metric: "auc" as const,
-      realised: null,
-      evaluated: 0.7,
-      isDegraded: false,
-    };
-    const withCoverage = (coverage: number) => ({
-      windows: [makeWindow(1, { performance: { ...performance, coverage } })],
-      windowCaptures: new Map([["window-1", [capture("a", 200, "window-1")]]]),
-    });
-    assert.deepEqual(observed(withCoverage(0.5), { labelFiles }), [
-      "labels came since the last look",
+  it("looks again at a late window when no new one is full", () => {
+    const lateWindow = { number: 4, captures: [capture("a", 200, "window-4")] };
+    assert.deepEqual(observed({ lateWindow }), ["labels came since the last look"]);
+    assert.deepEqual(observed({ lateWindow, unwindowed: [capture("b", 200)] }), [
+      "200 captured rows make window 1",
     ]);
-    assert.deepEqual(observed(withCoverage(0.9), { labelFiles }), []);
-    assert.deepEqual(observed(withCoverage(0.5)), []);
   });
 });
 

@@ -2,11 +2,12 @@ import type { LoadedProject } from "../project/loaded-project.ts";
 import { readAsks } from "../store/asks.ts";
 import type { StoreReader } from "../store/store.ts";
 import { subjectOf } from "../store/subject.ts";
-import type { CandidateTable, CaptureTable, WindowTable } from "../store/tables.ts";
+import type { CandidateTable, WindowTable } from "../store/tables.ts";
 import { readCandidateFiles } from "./candidate-files.ts";
 import type { RepositoryChampion } from "./champions.ts";
 import type { PipelinesConfig } from "./pipelines-config.ts";
 import { ASKED_FOR } from "./planned-run.ts";
+import { readLateWindow, readUnwindowed } from "./read-captures.ts";
 import { readDataset } from "./read-dataset.ts";
 import { readUnscored } from "./read-unscored.ts";
 import type { KnownChampions } from "./repository-view.ts";
@@ -44,11 +45,13 @@ export async function readSnapshot(inputs: SnapshotInputs): Promise<Snapshot> {
   }
   const models = new Map<string, ModelState>();
   const asks = await readAsks(store);
+  const inFlight = await readInFlight(store);
+  const labelFiles = await store.selectFrom("label_files").selectAll().orderBy("seq").execute();
+  const shared = { inFlight, labelSeq: labelFiles.at(-1)?.seq ?? 0 };
   for (const name of Object.keys(project.project.models)) {
     const forced = asks.get(subjectOf.model(name)) ?? null;
-    models.set(name, await readModel(inputs, name, forced));
+    models.set(name, await readModel(inputs, name, forced, shared));
   }
-  const inFlight = await readInFlight(store);
   return {
     nowMs,
     project,
@@ -60,7 +63,7 @@ export async function readSnapshot(inputs: SnapshotInputs): Promise<Snapshot> {
     strangers: inFlight.filter((candidate) => !models.has(candidate.model)),
     captureFiles: inputs.captureFiles,
     streamId: feeds.find((feed) => feed.name === STREAM_FEED)?.cursor ?? "0-0",
-    labelFiles: await store.selectFrom("label_files").selectAll().orderBy("seq").execute(),
+    labelFiles,
     hasIndex: inputs.hasIndex,
     askedPulls: new Map(
       Object.keys(project.project.feeds).flatMap((name) => {
@@ -84,26 +87,43 @@ async function readModel(
   inputs: SnapshotInputs,
   name: string,
   forced: string | null,
+  {
+    inFlight,
+    labelSeq,
+  }: { readonly inFlight: readonly CandidateTable[]; readonly labelSeq: number },
 ): Promise<ModelState> {
   const { store, champions } = inputs;
   const found = champions.get(name) ?? (champions.has(name) ? null : "unknown");
   const champion = found === "unknown" ? null : await readChampion(store, name, found);
   const scored = inputs.project.project.models[name];
-  const inFlight = await readInFlight(store);
   const windows = champion === null ? [] : await readWindows(store, name, champion.version);
-  const captures = champion === null ? [] : await readCaptures(store, name, champion.version);
   return {
     champion: found === "unknown" ? found : champion,
     inFlight: inFlight.filter((candidate) => candidate.model === name),
     training: await readTraining(store, name, inputs.nowMs),
-    unwindowed: captures.filter((capture) => capture.window_id === null),
     windows,
-    windowCaptures: groupByWindow(captures),
+    ...(await readWatched(inputs, name, champion, windows, labelSeq)),
     unscored:
       scored?.score === undefined || champion === null
         ? []
         : await readUnscored(store, scored.dataset, name, champion.version),
     forced,
+  };
+}
+
+async function readWatched(
+  { store, project, nowMs }: SnapshotInputs,
+  model: string,
+  champion: Champion | null,
+  windows: readonly WindowTable[],
+  labelSeq: number,
+): Promise<Pick<ModelState, "unwindowed" | "lateWindow">> {
+  const config = project.project.models[model];
+  if (champion === null || config?.monitor === undefined)
+    return { unwindowed: [], lateWindow: null };
+  return {
+    unwindowed: await readUnwindowed(store, model, champion.version),
+    lateWindow: await readLateWindow(store, windows, config, labelSeq, nowMs),
   };
 }
 
@@ -140,29 +160,6 @@ async function readWindows(
     .limit(MAX_WINDOWS)
     .execute();
   return rows.reverse();
-}
-
-async function readCaptures(
-  store: StoreReader,
-  model: string,
-  version: number,
-): Promise<CaptureTable[]> {
-  return await store
-    .selectFrom("captures")
-    .selectAll()
-    .where("model", "=", model)
-    .where("version", "=", version)
-    .orderBy("first_at_ms")
-    .execute();
-}
-
-function groupByWindow(captures: readonly CaptureTable[]): Map<string, CaptureTable[]> {
-  const groups = new Map<string, CaptureTable[]>();
-  for (const capture of captures) {
-    if (capture.window_id === null) continue;
-    groups.set(capture.window_id, [...(groups.get(capture.window_id) ?? []), capture]);
-  }
-  return groups;
 }
 
 async function readTraining(

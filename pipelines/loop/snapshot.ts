@@ -81,12 +81,17 @@ export interface ModelState {
   readonly unwindowed: readonly CaptureTable[];
   /** Of the champion, oldest first. */
   readonly windows: readonly WindowTable[];
-  /** Captures by window, for looking again when labels came. */
-  readonly windowCaptures: ReadonlyMap<string, readonly CaptureTable[]>;
+  /** Of the champion, to be looked at again because labels came; null: none. */
+  readonly lateWindow: LateWindow | null;
   /** Landed batches of the model's dataset to score, oldest first; those skipped before come last. */
   readonly unscored: readonly UnscoredBatch[];
   /** `sluice run MODEL` asked for it; the text goes into the key. */
   readonly forced: string | null;
+}
+
+export interface LateWindow {
+  readonly number: number;
+  readonly captures: readonly CaptureTable[];
 }
 
 export interface TrainingHistory {

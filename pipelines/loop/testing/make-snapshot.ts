@@ -143,7 +143,7 @@ export function makeModel(change: Partial<ModelState> = {}): ModelState {
     },
     unwindowed: [],
     windows: [],
-    windowCaptures: new Map(),
+    lateWindow: null,
     unscored: [],
     forced: null,
     ...change,
