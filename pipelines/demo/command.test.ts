@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type DemoProcess, processesWith, startDemo } from "./testing/demo-process.ts";
 
@@ -236,6 +237,18 @@ describe("npm start, when it cannot", () => {
   });
 
   const canFind = { skip: processesWith("node").length > 0 ? false : "needs /proc (Linux)" };
+  it("leaves nothing running when it is killed", canFind, async () => {
+    const home = join(folder, "killed");
+    const demo = start(home);
+    await demo.whenSaid(/server up/);
+    assert.ok(processesWith(home).length > 0);
+    demo.stop("SIGKILL");
+    for (let waitedMs = 0; processesWith(home).length > 0; waitedMs += 100) {
+      assert.ok(waitedMs < 30_000, "they live on");
+      await delay(100);
+    }
+  });
+
   it("says in one line that the server died", canFind, async () => {
     const home = join(folder, "died");
     const demo = start(home);

@@ -48,7 +48,8 @@ const DEATH = /^sluice up: .*(starting it again|giving up)/m;
  */
 export function startUp(args: readonly string[], stderr: Sink): UpProcess {
   const child = spawn(process.execPath, [MAIN, "up", ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
+    // The channel says nothing; its end tells `sluice up` that the demo is gone, however it went.
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
     detached: true,
   });
   const ended = new Promise<UpEnd>((resolve) => {

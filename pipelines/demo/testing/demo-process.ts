@@ -16,7 +16,7 @@ export interface DemoEnd {
 export interface DemoProcess {
   /** Resolves when its standard output has the pattern; rejects when it ends before. */
   whenSaid(pattern: RegExp): Promise<RegExpExecArray>;
-  stop(signal: "SIGINT" | "SIGTERM"): void;
+  stop(signal: "SIGINT" | "SIGTERM" | "SIGKILL"): void;
   readonly ended: Promise<DemoEnd>;
 }
 
