@@ -50,6 +50,7 @@ describe("explainDifference", () => {
 
   it("lets numbers differ in text, and nothing else", () => {
     assert.equal(ofText("[  0.1 s] at 1.5 ms, 3 left", "[ 12.9 s] at 100 ms, -4e-7 left\n"), null);
+    assert.equal(ofText("[ 12.9 s] done", "[113.8 s] done"), null);
     assert.match(
       ofText("3 left", "3 right") ?? "",
       /expected text of the shape\n3 left\ngot\n3 right/,

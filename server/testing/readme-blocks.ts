@@ -114,10 +114,12 @@ function patternOfLine(line: string): string {
   return line
     .trimEnd()
     .split(/(\d+(?:\.\d+)?(?:e-?\d+)?|…|\s+)/)
-    .map((part) => {
+    .map((part, at, parts) => {
       if (part === "…") return ".*";
       if (/^\d/.test(part)) return NUMBER;
-      return /^\s+$/.test(part) ? "\\s+" : part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+      // A stamp is padded, and fills its column after 100 s: `[  9.9 s]`, `[113.8 s]`.
+      if (/^\s+$/.test(part)) return parts[at - 1]?.endsWith("[") ? "\\s*" : "\\s+";
+      return part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
     })
     .join("");
 }
