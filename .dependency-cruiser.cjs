@@ -43,10 +43,15 @@ module.exports = {
       "^server/(models|sources|engine|threads|config)/",
     ),
     ban("access-knows-no-transport", "^server/access/", "^server/", ["^server/(access|lib)/"]),
-    // server/lib has no domain words: sharing a logger is not speaking to the server.
-    ban("sidecars-speak-the-wire", "^(pipelines|bench)/", "^(server|native)/", ["^server/lib/"]),
+    // server/lib has no domain words: sharing a logger is not speaking to the server. Nor is the
+    // addon, which a benchmark runs bare as the limit of what a server can do.
+    ban("sidecars-speak-the-wire", "^(pipelines|bench)/", "^(server|native)/", [
+      "^server/lib/",
+      "^native/(addon|load-addon)\\.ts$",
+    ]),
     // main.ts is the process edge: it hands `sluice publish` and `sluice bench` to their rooms.
     ban("server-knows-no-sidecar", "^server/(?!main\\.ts)", "^(pipelines|bench)/"),
+    ban("one-native-seam", "^server/(?!engine/)", "^native/"),
     ban("one-socket-seam", "^(server/(?!transport/)|protocols|pipelines|native)", "uWebSockets"),
     ban(
       "one-onnx-seam",
