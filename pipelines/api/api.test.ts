@@ -370,6 +370,7 @@ const RUN = {
   attempts: 1,
   lost_attempts: 0,
   transient_attempts: 0,
+  interrupted_attempts: 0,
   folder: null,
   not_before_ms: 0,
   started_at_ms: 1,

@@ -6,7 +6,7 @@ import { stringify } from "yaml";
 import { ClaimError, takeClaim } from "../loop/claim.ts";
 import { FEED, MODEL, makeSnapshot } from "../loop/testing/make-snapshot.ts";
 import { openStoreHome, type StoreHome } from "../loop/testing/store-kit.ts";
-import { readAsks } from "../store/asks.ts";
+import { ask, readAsks } from "../store/asks.ts";
 import { runCommand } from "./run.ts";
 
 describe("sluice run", () => {
@@ -29,7 +29,11 @@ describe("sluice run", () => {
   const write = (text: string): void => {
     out += text;
   };
-  const run = (subject: string | null) =>
+  const run = (
+    subject: string | null,
+    signal = new AbortController().signal,
+    pause: (point: string) => Promise<void> = async () => undefined,
+  ) =>
     runCommand(
       {
         ...makeSnapshot().config,
@@ -38,7 +42,7 @@ describe("sluice run", () => {
         captureFolder: null,
         projectFile: join(at.home, "sluice.yaml"),
       },
-      { subject, signal: new AbortController().signal, pause: async () => undefined },
+      { subject, signal, pause },
       { stdout: { write }, stderr: process.stderr, env: {} } as never,
     );
 
@@ -50,6 +54,18 @@ describe("sluice run", () => {
     assert.deepEqual([...(await readAsks(at.store)).keys()].sort(), ["feed:orders", "model:delay"]);
     await assert.rejects(run(null), ClaimError);
     await claim.release();
+  });
+
+  it("leaves what another asks for while it works to the next one", async () => {
+    const stop = new AbortController();
+    await run("feed:orders", stop.signal, async (point) => {
+      if (point !== "started" || stop.signal.aborted) return;
+      // As `sluice run feed:orders` beside it does.
+      await ask(at.store, "feed:orders", Date.now());
+      stop.abort();
+    });
+    assert.ok(stop.signal.aborted);
+    assert.deepEqual([...(await readAsks(at.store)).keys()], ["feed:orders"]);
   });
 
   it("says why it trains nothing, and leaves nothing for later", async () => {

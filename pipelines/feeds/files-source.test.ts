@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
-import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { fromParquet, openDataEngine, quoteText } from "../datasets/duckdb.ts";
@@ -82,6 +82,17 @@ describe("a feed of files", () => {
     assert.equal((await kit.pull(feedOf("*", "csv"))).result.outcome, "empty");
     put("now.csv", "id\n1\n2\n");
     assert.equal((await kit.pull(feedOf("*", "csv"))).rows.length, 2);
+  });
+
+  it("takes a file of the last second at the next pull, when nobody touched it again", async (t) => {
+    put("now.csv", "id\n1\n", 0);
+    const writtenMs = statSync(join(inbox, "now.csv")).mtimeMs;
+    t.mock.timers.enable({ apis: ["Date"], now: writtenMs + 999 });
+    assert.equal((await kit.pull(feedOf("*.csv", "csv"))).result.outcome, "empty");
+    t.mock.timers.tick(1);
+    assert.deepEqual((await kit.pull(feedOf("*.csv", "csv"))).rows, [{ id: "1" }]);
+    t.mock.timers.tick(60_000);
+    assert.equal((await kit.pull(feedOf("*.csv", "csv"))).result.outcome, "empty");
   });
 
   it("takes whole files until batchRows is reached", async () => {

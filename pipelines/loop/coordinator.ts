@@ -19,6 +19,7 @@ import { expireRuns } from "./expire-runs.ts";
 import { homePaths } from "./home.ts";
 import { noteIdentity } from "./identity.ts";
 import { IncomingWatch } from "./incoming.ts";
+import { countInterrupted, MAX_INTERRUPTED, pickStartable } from "./interrupted.ts";
 import { isDue } from "./is-due.ts";
 import { mergeLabels } from "./merge-labels.ts";
 import type { PipelinesConfig } from "./pipelines-config.ts";
@@ -105,8 +106,16 @@ export class Coordinator {
     for (const run of left) await this.#takeUp(run);
   }
 
-  /** What a run came to whose coordinator is gone. That it is gone says nothing against the run. */
-  async #takeUp(run: RunTable): Promise<void> {
+  /**
+   * What a run came to whose coordinator is gone. That it is gone says nothing against the run, unless
+   * that is so each time.
+   */
+  async #takeUp(left: RunTable): Promise<void> {
+    const run = await countInterrupted(this.#parts.store, left);
+    if (run.interrupted_attempts >= MAX_INTERRUPTED) {
+      const message = `${COORDINATOR_ENDED} ${run.interrupted_attempts} times while it ran or was taken up`;
+      return await this.#end(run, { outcome: "failed", message, isTransient: false }, []);
+    }
     const end = readEnd<JobKind>(run.folder ?? "", null, COORDINATOR_ENDED, "");
     if (end.outcome !== "lost" || end.message !== COORDINATOR_ENDED) {
       return await this.#end(run, end, []);
@@ -115,10 +124,11 @@ export class Coordinator {
     this.#parts.listener.ended(run, { status: "again", message: COORDINATOR_ENDED }, 0);
   }
 
-  /** Trains a model or pulls a feed, whatever the rules and the clock say. Resolves once it is noted. */
-  async ask(subject: string): Promise<void> {
-    await ask(this.#parts.store, subject, this.#parts.clock());
+  /** Trains a model or pulls a feed, whatever the rules and the clock say. Resolves once it is noted: see ask. */
+  async ask(subject: string): Promise<string | null> {
+    const nonce = await ask(this.#parts.store, subject, this.#parts.clock());
     this.#wake();
+    return nonce;
   }
 
   /** From now on a job that ends without a result was stopped, by us or with us. */
@@ -247,7 +257,8 @@ export class Coordinator {
       if (this.#withheld.get(each.subject) === kind) continue;
       this.#withheld.set(each.subject, kind);
       listener.withheld(each);
-      if (!each.subject.startsWith("model:")) continue;
+      // What is withheld of a version is no training.
+      if (!each.subject.startsWith("model:") || each.subject.includes("@")) continue;
       const event = { type: "train.withheld", subject: each.subject, runId: null } as const;
       await store
         .transaction()
@@ -259,7 +270,10 @@ export class Coordinator {
     const { store, config, clock } = this.#parts;
     const free = config.jobConcurrency - this.#running.size;
     if (free <= 0) return;
-    for (const run of await dueRuns(store, free, clock())) await this.#start(run);
+    const running = [...this.#running.values()].map(({ run }) => run);
+    for (const run of pickStartable(await dueRuns(store, free, clock()), running)) {
+      await this.#start(run);
+    }
   }
 
   async #start(run: RunTable): Promise<void> {

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { appendEvent } from "../store/event-log.ts";
 import { openStore, type Store, storePath } from "../store/store.ts";
 import type { RunTable } from "../store/tables.ts";
 import { addEdges } from "./commit/commit.ts";
 import { expireRuns } from "./expire-runs.ts";
+import { homePaths } from "./home.ts";
 import { makeCandidate } from "./testing/make-snapshot.ts";
 
 const DAY_MS = 86_400_000;
@@ -41,6 +42,7 @@ describe("expireRuns", () => {
       attempts: 1,
       lost_attempts: 0,
       transient_attempts: 0,
+      interrupted_attempts: 0,
       folder: join(folderOf(id), "1"),
       not_before_ms: 0,
       created_at_ms: 0,
@@ -118,6 +120,55 @@ describe("expireRuns", () => {
     await expireRuns(store, home, NOW_MS);
     assert.equal(existsSync(folderOf("train-a")), false);
     assert.equal(existsSync(folderOf("train-b")), true);
+  });
+
+  it("gives up the model of a refused candidate from incoming/, and keeps why it was refused", async () => {
+    const old = NOW_MS - 31 * DAY_MS;
+    for (const [id, sha, change] of [
+      ["gone", "a", { stage: "refused", updated_at_ms: old }],
+      ["same-bytes", "b", { stage: "refused", updated_at_ms: old }],
+      ["serves", "b", { stage: "published", version: 7, updated_at_ms: old }],
+      ["young", "c", { stage: "refused", updated_at_ms: NOW_MS - 29 * DAY_MS }],
+    ] as const) {
+      const row = { id: `incoming-${id}`, origin: "incoming", source_sha256: sha } as const;
+      await store
+        .insertInto("candidates")
+        .values(makeCandidate({ ...row, ...change }))
+        .execute();
+    }
+    const model = (sha: string): string => homePaths.incoming(home, sha);
+    mkdirSync(dirname(model("a")), { recursive: true });
+    // "d" is of a candidate that there is no more, "e" of one that is not noted yet.
+    for (const sha of ["a", "b", "c", "d", "e"]) {
+      writeFileSync(model(sha), sha);
+      const changedSecs = (sha === "e" ? NOW_MS : old) / 1000;
+      utimesSync(model(sha), changedSecs, changedSecs);
+    }
+    await addRun("judge", "evaluate", 31, { subject: "candidate:incoming-gone" });
+    await store
+      .transaction()
+      .execute((tx) => addEdges(tx, "judge", "in", ["candidate:incoming-gone"]));
+    const judged = (name: string): string => join(folderOf("judge"), "1", name);
+    writeFileSync(judged("report.json"), "{}");
+    writeFileSync(judged("rows.parquet"), "");
+
+    await expireRuns(store, home, NOW_MS);
+    assert.deepEqual(
+      ["a", "b", "c", "d", "e"].map((sha) => existsSync(model(sha))),
+      [false, true, true, false, true],
+    );
+    assert.deepEqual(
+      [existsSync(judged("report.json")), existsSync(judged("rows.parquet"))],
+      [true, false],
+    );
+    const { reason, folder } = {
+      ...(await store
+        .selectFrom("runs")
+        .selectAll()
+        .where("id", "=", "judge")
+        .executeTakeFirstOrThrow()),
+    };
+    assert.deepEqual([reason, folder], ["test", join(folderOf("judge"), "1")]);
   });
 
   it("drops the rows that a published candidate was trained on, of every attempt", async () => {

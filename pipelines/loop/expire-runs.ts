@@ -1,8 +1,9 @@
 import { readdirSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Store } from "../store/store.ts";
 import { subjectOf } from "../store/subject.ts";
 import type { CandidateFiles } from "./candidate-files.ts";
+import { homePaths } from "./home.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -21,8 +22,9 @@ const NO_FILES = JSON.stringify({
 
 /** Kinds whose folders hold nothing any more that is not in the store or has a lasting name. */
 const TAKEN_WHOLE = ["pull", "check", "vet", "publish", "score", "collect"];
-/** Kinds that make or judge a candidate: their folders hold its files. */
-const OF_CANDIDATES = ["train", "compile", "evaluate"];
+
+/** Of an evaluation; what it judged by is told for as long as its run is. */
+const EVIDENCE = "report.json";
 
 /** In the folder of a train job, by SageMaker's layout (see train/job-layout.ts). */
 const TRAINING_DATA = "input/data";
@@ -34,23 +36,28 @@ const KEEP = {
   refusedFolderMs: 30 * DAY_MS,
   reportMs: 30 * DAY_MS,
   emptyRunMs: HOUR_MS,
+  untakenMs: HOUR_MS,
 } as const;
 
 /**
  * Keeps the home from growing without bound: deletes the folders of jobs whose results were taken up,
- * those of failed runs and refused candidates after a longer time, and the rows of looks that found
- * nothing. Files of published candidates stay, as drift is measured against them, but for the copy of the
- * rows that they were trained on. Runs with something to tell, events and lineage stay for good.
+ * those of failed runs and refused candidates after a longer time, models from incoming/ among them, and
+ * the rows of looks that found nothing. Files of published candidates stay, as drift is measured against
+ * them, but for the copy of the rows that they were trained on. Runs with something to tell, the report
+ * of each evaluation, events and lineage stay for good.
  */
 export async function expireRuns(store: Store, home: string, nowMs: number): Promise<void> {
   const refused = await refusedCandidates(store, nowMs);
-  const folders = [...(await idleFolders(store, nowMs)), ...(await foldersOf(store, refused))];
-  for (const id of folders) {
+  const judged = await runsOf(store, refused, ["evaluate"]);
+  for (const id of judged) keepEvidence(join(home, "runs", id));
+  const made = await runsOf(store, refused, ["train", "compile"]);
+  for (const id of [...(await idleFolders(store, nowMs)), ...made]) {
     rmSync(join(home, "runs", id), { recursive: true, force: true });
     await store.updateTable("runs").set({ folder: null }).where("id", "=", id).execute();
   }
-  // Last: what was cut short before is found again.
+  // After them: what was cut short before is found again.
   await setNoFiles(store, refused);
+  await dropIncoming(store, home, nowMs);
   await dropTrainingData(store, home);
   await dropEmptyRuns(store, home, nowMs);
   await dropOldSeen(store, home, nowMs);
@@ -87,8 +94,12 @@ async function refusedCandidates(store: Store, nowMs: number): Promise<string[]>
   return refused.map(({ id }) => id);
 }
 
-/** Runs that made or judged the candidates. */
-async function foldersOf(store: Store, candidates: readonly string[]): Promise<string[]> {
+/** Runs of the candidates that have a folder. */
+async function runsOf(
+  store: Store,
+  candidates: readonly string[],
+  kinds: readonly string[],
+): Promise<string[]> {
   if (candidates.length === 0) return [];
   const runs = await store
     .selectFrom("runs")
@@ -99,10 +110,19 @@ async function foldersOf(store: Store, candidates: readonly string[]): Promise<s
       "in",
       candidates.map((id) => subjectOf.candidate(id)),
     )
-    .where("runs.kind", "in", OF_CANDIDATES)
+    .where("runs.kind", "in", kinds)
     .where("runs.folder", "is not", null)
     .execute();
   return runs.map(({ id }) => id);
+}
+
+/** @param folder of a run, with one of each attempt in it */
+function keepEvidence(folder: string): void {
+  for (const attempt of listFiles(folder)) {
+    for (const name of listFiles(join(folder, attempt))) {
+      if (name !== EVIDENCE) rmSync(join(folder, attempt, name), { recursive: true, force: true });
+    }
+  }
 }
 
 async function setNoFiles(store: Store, candidates: readonly string[]): Promise<void> {
@@ -112,6 +132,30 @@ async function setNoFiles(store: Store, candidates: readonly string[]): Promise<
     .set({ files_json: NO_FILES })
     .where("id", "in", candidates)
     .execute();
+}
+
+/**
+ * Copies that no candidate has any more: of refused ones, of bytes that came again after that. The same
+ * bytes may be of two candidates.
+ */
+async function dropIncoming(store: Store, home: string, nowMs: number): Promise<void> {
+  const folder = dirname(homePaths.incoming(home, ""));
+  const names = listFiles(folder);
+  if (names.length === 0) return;
+  const candidates = await store
+    .selectFrom("candidates")
+    .select("source_sha256")
+    .where("origin", "=", "incoming")
+    .where("files_json", "<>", NO_FILES)
+    .execute();
+  const needed = new Set(candidates.map(({ source_sha256 }) => source_sha256));
+  for (const name of names) {
+    const path = join(folder, name);
+    const [sha256 = ""] = name.split(".");
+    // A new one is written before there is a candidate of it.
+    if (needed.has(sha256) || statSync(path).mtimeMs > nowMs - KEEP.untakenMs) continue;
+    rmSync(path, { force: true });
+  }
 }
 
 /** Of every attempt at the training of a published candidate: the rows are in the dataset. */

@@ -1,18 +1,25 @@
+import { NO_DRIFT_WATCH } from "../monitors/no-drift-watch.ts";
 import type { ModelConfig } from "../project/project.ts";
 import { subjectOf } from "../store/subject.ts";
 import type { CaptureTable } from "../store/tables.ts";
 import { knownChampion } from "./known-champion.ts";
-import type { PlannedRun } from "./planned-run.ts";
+import type { PlannedRun, Withheld } from "./planned-run.ts";
 import { runKey } from "./run-key.ts";
 import type { Champion, ModelState, Snapshot } from "./snapshot.ts";
 
-/** One window a model at a time: the next full one, else an old one whose labels came. */
-export function planObserves(snapshot: Snapshot): PlannedRun[] {
-  const planned: PlannedRun[] = [];
+/**
+ * One window a model at a time: the next full one, else an old one whose labels came. Says of a
+ * champion that was not trained here that its drift is not watched.
+ */
+export function planObserves(snapshot: Snapshot): (PlannedRun | Withheld)[] {
+  const planned: (PlannedRun | Withheld)[] = [];
   for (const [model, config] of Object.entries(snapshot.project.project.models)) {
     const state = snapshot.models.get(model);
     const champion = knownChampion(state);
     if (config.monitor === undefined || state === undefined || champion === null) continue;
+    if (!hasReference(champion)) {
+      planned.push({ subject: subjectOf.model(model, champion.version), reason: NO_DRIFT_WATCH });
+    }
     const prefix = `${subjectOf.model(model)}@`;
     const isActive = snapshot.active.some(
       (run) => run.kind === "observe" && run.subject.startsWith(prefix),
@@ -22,6 +29,10 @@ export function planObserves(snapshot: Snapshot): PlannedRun[] {
     if (due !== null) planned.push(observeOf(snapshot, model, config, champion, due));
   }
   return planned;
+}
+
+function hasReference({ files }: Champion): boolean {
+  return (files?.referencePath ?? null) !== null;
 }
 
 interface DueWindow {

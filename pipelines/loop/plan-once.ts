@@ -6,9 +6,10 @@ import { subjectOf } from "../store/subject.ts";
 import { assertIdentity } from "./identity.ts";
 import type { PipelinesConfig } from "./pipelines-config.ts";
 import { plan } from "./plan.ts";
-import type { Plan } from "./planned-run.ts";
+import type { Plan, PlannedRun, Withheld } from "./planned-run.ts";
 import { readSnapshot } from "./read-snapshot.ts";
 import { RepositoryView } from "./repository-view.ts";
+import { explainWait } from "./run-queue.ts";
 import { untakenCaptureFiles } from "./untaken-capture-files.ts";
 
 /**
@@ -36,11 +37,31 @@ export async function planOnce(
     captureFiles: await untakenCaptureFiles(store, config.captureFolder),
     nowMs,
   });
-  const { runs, withheld, refusals } = plan(snapshot);
+  const { runs, waiting, withheld, refusals } = await splitWaiting(store, plan(snapshot), nowMs);
   const refused = refusals.map(({ candidateId, reason }) => ({
     subject: subjectOf.candidate(candidateId),
     reason: `will be refused: ${reason}`,
   }));
   const warned = warnings.map((reason) => ({ subject: "repository", reason }));
-  return { runs, withheld: [...withheld, ...refused, ...warned], refusals };
+  return { runs, withheld: [...waiting, ...withheld, ...refused, ...warned], refusals };
+}
+
+/** What failed before is not queued again at once (see enqueue): a plan that said so would mislead. */
+async function splitWaiting(
+  store: Store,
+  planned: Plan,
+  nowMs: number,
+): Promise<Plan & { readonly waiting: readonly Withheld[] }> {
+  const runs: PlannedRun[] = [];
+  const waiting: Withheld[] = [];
+  for (const run of planned.runs) {
+    const why = await explainWait(store, run.key, nowMs);
+    if (why === null) runs.push(run);
+    else waiting.push({ subject: run.subject, reason: `${describeRun(run)} ${why}` });
+  }
+  return { ...planned, runs, waiting };
+}
+
+function describeRun({ kind, inputs: [input] }: PlannedRun): string {
+  return input === undefined ? kind : `${kind} of ${input}`;
 }

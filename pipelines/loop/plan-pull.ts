@@ -8,6 +8,8 @@ import type { Snapshot } from "./snapshot.ts";
 
 /** Batches waiting for their check beyond which a feed is not read further. */
 const MAX_WAITING = 20;
+/** What came after that one had looked at its source would not be in it. */
+const AFTER_THE_ONE_BEFORE = `${ASKED_FOR}: it begins when the pull before it has ended`;
 
 /** Which feeds are due, or asked for. */
 export function planPulls(snapshot: Snapshot): (PlannedRun | Withheld)[] {
@@ -15,14 +17,17 @@ export function planPulls(snapshot: Snapshot): (PlannedRun | Withheld)[] {
   const planned: (PlannedRun | Withheld)[] = [];
   for (const [name, feed] of Object.entries(project.project.feeds)) {
     const subject = subjectOf.feed(name);
-    if (active.some((run) => run.kind === "pull" && run.subject === subject)) continue;
+    const nonce = askedPulls.get(name) ?? null;
+    if (active.some((run) => run.kind === "pull" && run.subject === subject)) {
+      if (nonce !== null) planned.push({ subject, reason: AFTER_THE_ONE_BEFORE });
+      continue;
+    }
     const state = feeds.get(name) ?? null;
     const held = explainHeld(snapshot, feed, state);
     if (held !== null) {
       planned.push({ subject, reason: held });
       continue;
     }
-    const nonce = askedPulls.get(name) ?? null;
     const reason = nonce === null ? explainDue(feed, state, snapshot.nowMs) : ASKED_FOR;
     if (reason !== null) planned.push(pullOf(snapshot, name, feed, state, { reason, nonce }));
   }

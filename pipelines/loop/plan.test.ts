@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { NO_DRIFT_WATCH } from "../monitors/no-drift-watch.ts";
 import { plan } from "./plan.ts";
 import { runKey } from "./run-key.ts";
-import type { ModelState, Snapshot } from "./snapshot.ts";
+import type { Champion, ModelState, Snapshot } from "./snapshot.ts";
 import {
   FEED,
   makeBatch,
@@ -52,6 +53,20 @@ describe("planning pulls", () => {
     const [asked] = pulls({ ...after(100), askedPulls: new Map([["orders", "n1"]]) });
     const [again] = pulls({ ...after(100), askedPulls: new Map([["orders", "n2"]]) });
     assert.equal(new Set([due?.key, asked?.key, again?.key]).size, 3);
+  });
+
+  it("keeps what was asked for while a pull runs for after it, and says so", () => {
+    const active = [{ kind: "pull", subject: "feed:orders", key: "x" }];
+    const { runs, withheld } = plan(
+      makeSnapshot({ active, askedPulls: new Map([["orders", "n1"]]) }),
+    );
+    assert.deepEqual(runs, []);
+    assert.deepEqual(withheld, [
+      {
+        subject: "feed:orders",
+        reason: "asked for: it begins when the pull before it has ended",
+      },
+    ]);
   });
 
   it("goes by cron in UTC", () => {
@@ -281,6 +296,26 @@ describe("planning windows", () => {
     const { runs } = plan(makeSnapshot({ models }));
     return runs.flatMap((run) => (run.kind === "observe" ? [run.reason] : []));
   };
+
+  it("says that the drift of a champion from elsewhere is not watched, and looks at its windows", () => {
+    const files = { ...makeChampion(1).files, referencePath: null } as Champion["files"];
+    for (const foreign of [
+      { ...champion, files },
+      { ...champion, candidate: null, files: null },
+    ]) {
+      const models = new Map([["delay", makeModel({ champion: foreign })]]);
+      const { withheld } = plan(makeSnapshot({ models }));
+      assert.deepEqual(
+        withheld.filter(({ subject }) => subject === "model:delay@1"),
+        [{ subject: "model:delay@1", reason: NO_DRIFT_WATCH }],
+      );
+      const due = { champion: foreign, unwindowed: [capture("a", 200)] };
+      assert.equal(observed(due).length, 1);
+    }
+    assert.ok(!JSON.stringify(plan(makeSnapshot()).withheld).includes(NO_DRIFT_WATCH));
+    const models = new Map([["delay", makeModel({ champion })]]);
+    assert.ok(!JSON.stringify(plan(makeSnapshot({ models })).withheld).includes(NO_DRIFT_WATCH));
+  });
 
   it("closes a window when it is full, by whole files", () => {
     assert.deepEqual(observed({ unwindowed: [capture("a", 199)] }), []);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { serializeDocument, sha256Hex } from "../../protocols/repository/documents.ts";
 import { DirectoryStore } from "../publish/directory-store.ts";
-import { updateIndex } from "../publish/update-index.ts";
+import { ensureIndex, updateIndex } from "../publish/update-index.ts";
 import { homePaths } from "./home.ts";
 import { type KnownChampions, RepositoryView } from "./repository-view.ts";
 import { putFile } from "./testing/loop-data.ts";
@@ -45,9 +45,11 @@ describe("what the repository says of champions", () => {
       lineage: {},
     });
     const folder = join(root, `models/churn/versions/${version}`);
+    const store = new DirectoryStore(root);
+    await ensureIndex(store);
     putFile(folder, "model.onnx", model);
     putFile(folder, "manifest.json", manifest);
-    await updateIndex(new DirectoryStore(root), async ({ models, removed }) => ({
+    await updateIndex(store, async ({ models, removed }) => ({
       models: {
         churn: {
           versions: {
@@ -165,6 +167,14 @@ describe("what the repository says of champions", () => {
     renameSync(root, `${root}.unmounted`);
     assert.equal(await champion(), 1);
     assert.match(warnings[0] ?? "", /index\.json was there and is gone; is .+ mounted\?/);
+  });
+
+  it("takes versions without an index for a loss, also when it never saw the index", async () => {
+    await publish(1);
+    rmSync(join(root, "index.json"));
+    assert.equal(await champion(), "unknown");
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? "", /index\.json: is not there, although models\/churn\/versions/);
   });
 
   it("does not believe an index that is older than the last", async () => {

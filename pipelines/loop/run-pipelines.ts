@@ -79,8 +79,12 @@ async function runWith(parts: Parts): Promise<void> {
     log,
   });
   const triggers: Triggers = {
-    pull: (feed) => coordinator.ask(subjectOf.feed(feed)),
-    train: (model) => coordinator.ask(subjectOf.model(model)),
+    async pull(feed) {
+      await coordinator.ask(subjectOf.feed(feed));
+    },
+    async train(model) {
+      await coordinator.ask(subjectOf.model(model));
+    },
   };
   let listeners: { close(): Promise<void> } | null = null;
   let pumping: Promise<void> | null = null;

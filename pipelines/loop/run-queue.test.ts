@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { ask, readAsks } from "../store/asks.ts";
+import { ask, readAsks, withdraw } from "../store/asks.ts";
 import { dueRuns, enqueue, markStarted, requeue } from "./run-queue.ts";
 import { FACTS, openStoreHome, plannedRun, type StoreHome } from "./testing/store-kit.ts";
 
@@ -70,6 +70,32 @@ describe("the run queue", () => {
     assert.equal((await readAsks(at.store)).size, 0);
     await ask(at.store, "feed:f", NOW_MS + 2);
     assert.notEqual((await readAsks(at.store)).get("feed:f"), nonce);
+  });
+
+  it("has no run that waits for its next try wait on when somebody asks for it", async () => {
+    const others = plannedRun("o", { subject: "feed:g" });
+    await enqueue(at.store, [plannedRun("p", { subject: "feed:f" }), others], FACTS, NOW_MS);
+    await at.store
+      .updateTable("runs")
+      .set({ not_before_ms: NOW_MS + 60_000 })
+      .execute();
+    assert.deepEqual(await dueRuns(at.store, 5, NOW_MS), []);
+    await ask(at.store, "feed:f", NOW_MS);
+    const due = await dueRuns(at.store, 5, NOW_MS);
+    assert.deepEqual(
+      due.map(({ subject }) => subject),
+      ["feed:f"],
+    );
+  });
+
+  it("takes back one's own ask, and no other's", async () => {
+    const mine = await ask(at.store, "feed:f", NOW_MS);
+    assert.equal(await ask(at.store, "feed:f", NOW_MS), null);
+    await withdraw(at.store, "feed:f", mine ?? "");
+    assert.equal((await readAsks(at.store)).size, 0);
+    await ask(at.store, "feed:f", NOW_MS);
+    await withdraw(at.store, "feed:f", mine ?? "");
+    assert.equal((await readAsks(at.store)).size, 1);
   });
 
   it("notes what a run reads, and says when a training begins", async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { JobKind, Jobs } from "../jobs/job.ts";
 import { appendEvent } from "../store/event-log.ts";
-import type { Store, StoreTransaction } from "../store/store.ts";
+import type { Store, StoreReader, StoreTransaction } from "../store/store.ts";
 import type { RunTable } from "../store/tables.ts";
 import { addEdges } from "./commit/commit.ts";
 import { isDue } from "./is-due.ts";
@@ -79,6 +79,26 @@ function retryAfter(failed: readonly { readonly ended_at_ms: number | null }[]):
   };
 }
 
+/** Why a run that is due waits: those of its key failed; null: it does not. */
+export async function explainWait(
+  store: StoreReader,
+  key: string,
+  nowMs: number,
+): Promise<string | null> {
+  const failed = await store
+    .selectFrom("runs")
+    .select(["ended_at_ms", "error"])
+    .where("key", "=", key)
+    .where("status", "=", "failed")
+    .orderBy("ended_at_ms")
+    .execute();
+  const { lastMs, waitMs } = retryAfter(failed);
+  if (isDue(lastMs, waitMs, nowMs)) return null;
+  const secs = Math.ceil((lastMs + waitMs - nowMs) / 1000);
+  const often = failed.length === 1 ? "once" : `${failed.length} times, at last`;
+  return `failed ${often}: ${failed.at(-1)?.error ?? "unknown"}; next try in ${secs} s`;
+}
+
 /** Sorts by time within a kind. */
 function newRunId(kind: string, nowMs: number): string {
   return `${kind}-${nowMs.toString(36)}-${randomBytes(3).toString("hex")}`;
@@ -110,6 +130,7 @@ function rowOf(
     attempts: 0,
     lost_attempts: 0,
     transient_attempts: 0,
+    interrupted_attempts: 0,
     folder: null,
     not_before_ms: 0,
     created_at_ms: nowMs,

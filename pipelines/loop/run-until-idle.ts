@@ -47,9 +47,10 @@ export async function runUntilIdle(options: RunUntilIdleOptions): Promise<number
   const parts = { store, project, config, facts, repository, env, listener, clock, pause };
   const coordinator = new Coordinator(parts);
   await coordinator.open();
+  let nonce: string | null = null;
   try {
     signal.addEventListener("abort", () => coordinator.expectStop());
-    if (options.force !== null) await coordinator.ask(options.force);
+    if (options.force !== null) nonce = await coordinator.ask(options.force);
     for (;;) {
       const { isIdle } = await coordinator.tick();
       if (isIdle || signal.aborted) return failed;
@@ -57,7 +58,7 @@ export async function runUntilIdle(options: RunUntilIdleOptions): Promise<number
     }
   } finally {
     // What could not begin is not begun behind the back of who asked.
-    if (options.force !== null) await withdraw(store, options.force);
+    if (options.force !== null && nonce !== null) await withdraw(store, options.force, nonce);
     await coordinator.close();
   }
 }

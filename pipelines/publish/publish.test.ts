@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import {
@@ -302,6 +302,46 @@ describe("publish commands", () => {
         irVersion: "8",
       },
     );
+  });
+
+  it("refuse a repository whose index is gone or garbled, and write no new one", async () => {
+    await writeFile(join(home.path, "m.onnx"), scaleModel(1));
+    const commands = [
+      () => runPublish(args, places(), fixture.azure, io()),
+      () => runPublish({ ...args, model: "other" }, places(), fixture.azure, io()),
+      () => runRollback("fraud", places(), fixture.azure, io()),
+      () => runRemove("fraud", places(), fixture.azure, io()),
+    ];
+    await commands[0]?.();
+    const index = join(fixture.location, "index.json");
+    const whole = await readFile(index);
+    await rm(index);
+    for (const command of commands) {
+      await assert.rejects(command(), {
+        name: "StoreError",
+        message:
+          /^index\.json: is not there, although models\/fraud\/versions\/1\/\S+ is: put it back/,
+      });
+    }
+    await assert.rejects(readFile(index), /ENOENT/);
+    await writeFile(index, "{}");
+    for (const command of commands) {
+      await assert.rejects(command(), { name: "DocumentError", message: /index\.json/ });
+    }
+    assert.equal(await readFile(index, "utf8"), "{}");
+    await writeFile(index, whole);
+    await commands[0]?.();
+    assert.match(out, /published fraud version 2 \(champion, was 1\), generation 2\n$/);
+  });
+
+  it("go on where the first publisher of a repository died", async () => {
+    await writeFile(join(home.path, "m.onnx"), scaleModel(1));
+    const died = runPublish(args, places(), fixture.azure, io(), async (point) => {
+      if (point === "claimed") throw new Error("killed");
+    });
+    await assert.rejects(died, /killed/);
+    await runPublish(args, places(), fixture.azure, io());
+    assert.equal(out, "published fraud version 2 (champion), generation 1\n");
   });
 
   it("name a file that cannot be read", async () => {

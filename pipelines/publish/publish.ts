@@ -15,7 +15,7 @@ import { assertChampion } from "./champion-moved.ts";
 import type { ExpectedChampion } from "./publish-spec.ts";
 import { PublishRefusal } from "./refusal.ts";
 import { type RepositoryStore, StoreError } from "./repository-store.ts";
-import { readIndex, updateIndex } from "./update-index.ts";
+import { ensureIndex, readIndex, updateIndex } from "./update-index.ts";
 
 export interface PublishOptions {
   readonly store: RepositoryStore;
@@ -53,7 +53,8 @@ const MAX_CLAIMS = 10_000;
 
 /**
  * Puts a model into the repository as its next version and points an alias at it. Nothing of it is
- * visible to servers before the last step; a publisher that dies leaves a hole in the numbers.
+ * visible to servers before the last step; a publisher that dies leaves a hole in the numbers, and
+ * the first of a repository an index without models.
  * Rejects with PublishRefusal, ChampionMoved or ModelFormatError (before anything is written, unless
  * another publisher was first), DocumentError, StoreError.
  */
@@ -65,6 +66,7 @@ export async function publishModel(options: PublishOptions): Promise<Published> 
   const before = await readIndex(store);
   assertChampion(before, modelName, expectedChampion);
   await assertReplaceable(store, before, modelName, summary.signature, options.breaking);
+  await ensureIndex(store);
   const version = await claimVersion(store, before, modelName);
   await pause("claimed");
   for (const file of files) {

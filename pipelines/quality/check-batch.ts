@@ -3,6 +3,15 @@ import type { Contract, Problem } from "./check-spec.ts";
 import type { ViolationCounts } from "./count-violations.ts";
 import { type BatchProfile, type ColumnProfile, columnNamed } from "./profile.ts";
 
+/**
+ * Fewer rows say little of a mean or a share: what is inferred of them is not asked of a batch, or a
+ * column, with fewer. With 30 the least width of a mean's bounds (0.6 standard deviations, see
+ * infer-number.ts) is 3.3 of its standard errors, which chance leaves once in a thousand columns; with
+ * 10 it is 1.9, once in seventeen. And one row in 30 is within the 5 % that every share is allowed
+ * (infer-contract.ts); in fewer than 20 it is not.
+ */
+export const LEAST_ROWS = 30;
+
 /** What the batch is held against beside the contract. */
 export interface CheckContext {
   /** Columns that together name a row. */
@@ -13,6 +22,8 @@ export interface CheckContext {
   readonly isPartial: boolean;
   /** From the history of accepted batches; null: no history. */
   readonly fewestRows: number | null;
+  /** Parts of the contract that somebody wrote, by column: they hold for any number of rows. */
+  readonly written: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /**
@@ -37,13 +48,37 @@ export function checkBatch(
   for (const [name, column] of expected) {
     const found = columnNamed(profile, name);
     if (found === null || profile.rows === 0) continue;
-    problems.push(...checkColumn(found, column, profile.rows, counts));
+    const asked = askedOf(found, column, profile.rows, context.written.get(name) ?? null);
+    problems.push(...checkColumn(found, asked, profile.rows, counts));
   }
   // A key of one column is unique by its column's contract, where a project can lift it.
   const [only] = context.key;
   const isByContract = context.key.length === 1 && only !== undefined && expected.has(only);
   if (!isByContract) problems.push(...checkKey(context.key, profile.rows, counts.repeatedKeys));
   return problems;
+}
+
+/** What of the contract so many rows can be asked: see LEAST_ROWS. That nothing is missing is no share. */
+function askedOf(
+  { missing }: ColumnProfile,
+  contract: ColumnContract,
+  rows: number,
+  written: ReadonlySet<string> | null,
+): ColumnContract {
+  const { maxMissing, minMean, maxMean, values, maxUnknown, ...always } = contract;
+  const isWritten = (...parts: readonly string[]) => parts.some((part) => written?.has(part));
+  const hasRows = rows >= LEAST_ROWS || maxMissing === 0;
+  const hasValues = rows - missing >= LEAST_ROWS;
+  const asked: ColumnContract = { ...always };
+  if (maxMissing !== undefined && (hasRows || isWritten("maxMissing")))
+    asked.maxMissing = maxMissing;
+  if (minMean !== undefined && (hasValues || isWritten("minMean"))) asked.minMean = minMean;
+  if (maxMean !== undefined && (hasValues || isWritten("maxMean"))) asked.maxMean = maxMean;
+  if (values !== undefined && (hasValues || isWritten("values", "maxUnknown"))) {
+    asked.values = values;
+    if (maxUnknown !== undefined) asked.maxUnknown = maxUnknown;
+  }
+  return asked;
 }
 
 /** Before there is a contract: the columns and types of the batches before, and the key. */

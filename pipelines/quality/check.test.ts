@@ -208,6 +208,8 @@ describe("a batch before there is a contract", () => {
 
 describe("a batch against its contract", () => {
   const rows = "FROM range(10) AS r(i)";
+  /** Enough for means and shares: the same four times. */
+  const manyRows = "FROM (SELECT i % 10 AS i FROM range(40) AS r(i))";
 
   it("passes when it keeps it, and the profile is not judged twice", async () => {
     const column: ColumnContract = {
@@ -224,14 +226,14 @@ describe("a batch against its contract", () => {
 
   it("finds what is missing, NaN too", async () => {
     const [problem] = await problemsOf(
-      `SELECT CASE WHEN i < 2 THEN NULL WHEN i < 4 THEN 'NaN'::DOUBLE ELSE i END AS x ${rows}`,
+      `SELECT CASE WHEN i < 2 THEN NULL WHEN i < 4 THEN 'NaN'::DOUBLE ELSE i END AS x ${manyRows}`,
       { type: "number", maxMissing: 0.3 },
     );
     assert.deepEqual(problem, {
       column: "x",
       rule: "missing",
       expected: "at most 30 % missing",
-      found: "4 of 10 rows (40 %) are missing",
+      found: "16 of 40 rows (40 %) are missing",
     });
   });
 
@@ -251,25 +253,35 @@ describe("a batch against its contract", () => {
   });
 
   it("finds a mean that left its bounds", async () => {
-    const found = await problemsOf(`SELECT i * 10 AS x ${rows}`, { type: "integer", maxMean: 40 });
+    const column: ColumnContract = { type: "integer", maxMean: 40 };
+    const found = await problemsOf(`SELECT i * 10 AS x ${manyRows}`, column);
     assert.deepEqual(found, [
       { column: "x", rule: "mean", expected: "mean at most 40", found: "mean 45" },
     ]);
   });
 
   it("finds values that nobody knows, without saying them", async () => {
-    const select = `SELECT CASE WHEN i < 4 THEN 'secret' || i WHEN i = 9 THEN NULL ELSE 'it''s' END AS x ${rows}`;
+    const select = `SELECT CASE WHEN i < 4 THEN 'secret' || i WHEN i = 9 THEN NULL ELSE 'it''s' END AS x ${manyRows}`;
     const contract: ColumnContract = { type: "text", values: ["it's", "a\0b"], maxUnknown: 0.1 };
     assert.deepEqual(await problemsOf(select, contract), [
       {
         column: "x",
         rule: "values",
         expected: "at most 10 % beside the 2 known values",
-        found: "4 of 9 rows (44.4 %) hold 4 other values",
+        found: "16 of 36 rows (44.4 %) hold 4 other values",
       },
     ]);
     assert.deepEqual(await problemsOf(select, { ...contract, maxUnknown: 0.5 }), []);
     assert.equal((await problemsOf(select, { type: "text", values: [] })).length, 1);
+  });
+
+  it("asks no share of a few rows, unless the project does", async () => {
+    const half = `SELECT CASE WHEN i % 2 = 0 THEN i END AS x ${rows}`;
+    const column: ColumnContract = { type: "integer", maxMissing: 0.05 };
+    assert.deepEqual(await problemsOf(half, column), []);
+    const columns = { x: { maxMissing: 0.05 } };
+    const dataset = { contract: { inferFrom: 3, level: "fail" as const, columns } };
+    assert.equal((await problemsOf(half, column, dataset)).length, 1);
   });
 
   it("finds repeated values, also of the key, and a project may lift that", async () => {

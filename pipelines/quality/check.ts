@@ -9,7 +9,7 @@ import type { CheckSpec, Contract, Problem } from "./check-spec.ts";
 import { countViolations } from "./count-violations.ts";
 import { inferContract } from "./infer-contract.ts";
 import { countKnownKeys } from "./known-keys.ts";
-import { uncheckedColumns } from "./merge-overrides.ts";
+import { uncheckedColumns, writtenParts } from "./merge-overrides.ts";
 import type { BatchProfile } from "./profile.ts";
 import { profileBatch } from "./profile-batch.ts";
 import { fewestRows, MAX_BATCHES } from "./row-history.ts";
@@ -86,7 +86,13 @@ async function findProblems(
     expected: "the column of the key",
     found: "no such column",
   }));
-  const context: CheckContext = { key, unchecked, isPartial: batch.isPartial, fewestRows: null };
+  const context: CheckContext = {
+    key,
+    unchecked,
+    isPartial: batch.isPartial,
+    fewestRows: null,
+    written: writtenParts(dataset),
+  };
   if (contract === null) {
     const accepted = await readTypes(engine, acceptedPaths);
     const found = checkWithoutContract(profile, accepted, counts.repeatedKeys, context);

@@ -40,6 +40,12 @@ export function uncheckedColumns(dataset: DatasetConfig): ReadonlySet<string> {
   return new Set(columns.filter(([, parts]) => parts["type"] === null).map(([name]) => name));
 }
 
+/** Parts of the contract that the project wrote, by column. */
+export function writtenParts(dataset: DatasetConfig): ReadonlyMap<string, ReadonlySet<string>> {
+  const columns = Object.entries(dataset.contract?.columns ?? {});
+  return new Map(columns.map(([name, parts]) => [name, new Set(Object.keys(parts))]));
+}
+
 function assertParts(column: string, overrides: Readonly<Record<string, unknown>>): void {
   for (const part of Object.keys(overrides)) {
     if (PARTS.includes(part)) continue;

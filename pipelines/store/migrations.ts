@@ -102,4 +102,5 @@ CREATE TABLE claims (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEG
 CREATE TABLE asks (subject TEXT PRIMARY KEY, nonce TEXT NOT NULL, at_ms INTEGER NOT NULL);
 CREATE TABLE identity (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 `,
+  "ALTER TABLE runs ADD COLUMN interrupted_attempts INTEGER NOT NULL DEFAULT 0;",
 ];

@@ -60,6 +60,7 @@ describe("the store", () => {
       attempts: 0,
       lost_attempts: 0,
       transient_attempts: 0,
+      interrupted_attempts: 0,
       folder: null,
       not_before_ms: 0,
       created_at_ms: 0,

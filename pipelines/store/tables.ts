@@ -61,6 +61,8 @@ export interface RunTable {
   lost_attempts: number;
   /** Of the attempts: ended because another side was away. */
   transient_attempts: number;
+  /** Of the attempts: their coordinator ended without a word, while they ran or were taken up. */
+  interrupted_attempts: number;
   /** Of the attempt that ran last; null before. */
   folder: string | null;
   /** Not started again before this time. */

@@ -1,5 +1,6 @@
 import type { Selectable } from "kysely";
 import type { EvaluateResult } from "../evaluate/evaluate-spec.ts";
+import { NO_DRIFT_WATCH } from "../monitors/no-drift-watch.ts";
 import type { WatchedWindow } from "../monitors/watched-window.ts";
 import type { StoreReader } from "../store/store.ts";
 import { subjectOf } from "../store/subject.ts";
@@ -97,7 +98,7 @@ export async function explainVersion(store: StoreReader, name: string): Promise<
   const subject = subjectOf.model(model, version);
   const row = await store
     .selectFrom("candidates")
-    .select(["id"])
+    .select(["id", "origin"])
     .where("model", "=", model)
     .where("version", "=", version)
     .executeTakeFirst();
@@ -110,12 +111,18 @@ export async function explainVersion(store: StoreReader, name: string): Promise<
     evidence: candidate?.evidence ?? [],
     before: candidate === null ? [] : [candidate.subject, ...candidate.before],
     after: [
+      ...describeWatch(row ?? null),
       ...(await describeWindows(store, model, version)),
       ...(await describeScored(store, model, version)),
       ...(await describeSuccessor(store, model, version)),
     ],
     events: await readEventsAbout(store, subjects),
   };
+}
+
+/** @param candidate null: published elsewhere */
+function describeWatch(candidate: Pick<Candidate, "origin"> | null): readonly string[] {
+  return candidate?.origin === "trained" ? [] : [NO_DRIFT_WATCH];
 }
 
 async function describeWindows(

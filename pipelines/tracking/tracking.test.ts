@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { makeCandidate } from "../loop/testing/make-snapshot.ts";
 import { compareRuns } from "./compare-runs.ts";
 import { explain } from "./explain.ts";
 import { findSubject } from "./find-subject.ts";
@@ -269,6 +270,19 @@ describe("an explanation", () => {
       story.events.map(({ type }) => type),
       /model\.versioned/,
     );
+  });
+
+  it("of a version that was not trained here says that its drift is not watched", async () => {
+    const own = await openFixtureStore();
+    const candidate = makeCandidate({ origin: "incoming", stage: "published", version: 4 });
+    await own.store.insertInto("candidates").values(candidate).execute();
+    has(
+      (await explain(own.store, "delay@4")).after,
+      /^drift is not watched: .* no reference rows$/,
+    );
+    await own.close();
+    const { after: trained } = await explain(life.store, "churn@1");
+    assert.ok(!trained.join().includes("not watched"));
   });
 
   it("of a batch tells why it was quarantined, what was taken out of it, where it went", async () => {

@@ -41,13 +41,14 @@ interface RoundOptions {
   readonly project?: LoadedProject;
   readonly version?: number;
   readonly projectAtEnd?: LoadedProject;
+  readonly deadly?: Pick<RunTable, "interrupted_attempts">;
 }
 
 /** An hour passes; what is due of one kind runs to the end given. Returns batches of what ran. */
 async function round(
   kind: JobKind,
   endOf: (batches: readonly string[]) => JobEnd<JobKind>,
-  { project = WITH_SCORE, version = 1, projectAtEnd }: RoundOptions = {},
+  { project = WITH_SCORE, version = 1, projectAtEnd, deadly }: RoundOptions = {},
 ): Promise<string[]> {
   nowMs += HOUR_MS;
   const champion = { version, modelPath: "/m", manifestPath: "/m" };
@@ -64,6 +65,7 @@ async function round(
   await enqueue(at.store, runs, FACTS, nowMs);
   const [run] = await dueRuns(at.store, 1, nowMs);
   if (run === undefined) return [];
+  if (deadly !== undefined) await at.store.updateTable("runs").set(deadly).execute();
   const batches = batchesOf(run);
   await finish(run, endOf(batches), projectAtEnd ?? project);
   return batches;
@@ -118,6 +120,14 @@ describe("a batch whose check fails", () => {
     );
     assert.equal((await at.events()).at(-1), "batch.quarantined");
     assert.deepEqual(await round("check", wrong), ["b"]);
+  });
+
+  it("is quarantined at once when it ended coordinator after coordinator", async () => {
+    await addBatches("pulled", ["a"]);
+    const deadly = { interrupted_attempts: 5 };
+    await round("check", wrong, { deadly });
+    const batch = await at.store.selectFrom("batches").select("status").executeTakeFirst();
+    assert.equal(batch?.status, "quarantined");
   });
 
   it("is checked again under other rules", async () => {

@@ -3,6 +3,7 @@ import type { Problem } from "../../quality/check-spec.ts";
 import { subjectOf } from "../../store/subject.ts";
 import type { RunTable } from "../../store/tables.ts";
 import { checkRules } from "../check-rules.ts";
+import { MAX_INTERRUPTED } from "../interrupted.ts";
 import { type CommitContext, raise } from "./commit.ts";
 
 /** Failed runs of one key after which its batch is set aside. */
@@ -22,9 +23,12 @@ export async function setAside(
 ): Promise<void> {
   if (run.kind !== "check" && run.kind !== "score") return;
   const failures = await countFailures(context, run.key);
+  const endsCoordinators = run.interrupted_attempts >= MAX_INTERRUPTED;
   if (run.kind === "check") {
-    if (failures >= MAX_CHECKS) await quarantine(context, run, failures, message);
-  } else if (failures >= MAX_SCORES) await skip(context, run, failures, message);
+    if (endsCoordinators || failures >= MAX_CHECKS)
+      await quarantine(context, run, failures, message);
+  } else if (endsCoordinators || failures >= MAX_SCORES)
+    await skip(context, run, failures, message);
 }
 
 async function countFailures({ tx }: CommitContext, key: string): Promise<number> {

@@ -207,7 +207,14 @@ export class LoopWorld {
 export async function forgetAttempts(store: Store): Promise<void> {
   await store
     .updateTable("runs")
-    .set({ status: "queued", attempts: 0, folder: null, error: null, not_before_ms: 0 })
+    .set({
+      status: "queued",
+      attempts: 0,
+      interrupted_attempts: 0,
+      folder: null,
+      error: null,
+      not_before_ms: 0,
+    })
     .where("status", "in", ["queued", "running"])
     .execute();
 }

@@ -88,6 +88,7 @@ function finishedRun(id: string, atMs: number): Omit<RunTable, "id" | "kind" | "
     attempts: 1,
     lost_attempts: 0,
     transient_attempts: 0,
+    interrupted_attempts: 0,
     folder: null,
     not_before_ms: 0,
     created_at_ms: atMs,
