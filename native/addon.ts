@@ -27,7 +27,7 @@ export const ELEMENT_TYPES = {
 
 export interface NativeTensorInfo {
   readonly name: string;
-  /** One of ELEMENT_TYPES; 0 for what is no tensor. */
+  /** One of ELEMENT_TYPES; 0 for what is no tensor of these, which can be neither given nor asked for. */
   readonly elementType: number;
   /** -1 stands for a free dimension. */
   readonly shape: readonly number[];
@@ -55,7 +55,11 @@ export type NativeData =
 export interface NativeSessionOptions {
   /** A file in a folder of our own: external data is resolved beside it. */
   readonly modelPath: string;
-  /** Threads inside one run, the calling one included; 1: none but that. They do not spin. */
+  /**
+   * Threads inside one run, the calling one included; 1: none but that. They do not spin. Sessions that
+   * ask for as many as the first one of the process share a pool; others, and all where
+   * onnxruntime-node was there first, have threads of their own.
+   */
   readonly intraOpThreads: number;
   /** Threads of the session that take submitted jobs. */
   readonly engineThreads: number;
@@ -83,14 +87,16 @@ export interface NativeAnswer {
   /** From `submit` to the start of the run. */
   readonly queueMs: number;
   readonly computeMs: number;
-  /** Rows of the run that this job was part of; 1 for a job without rows. */
+  /** Rows of the run that this job was part of; 1 for a job without rows, 0 where there was no run. */
   readonly batchRows: number;
   /** In the order asked for; empty unless done. */
   readonly outputs: readonly NativeOutput[];
 }
 
 export interface NativeOutput {
+  /** Small ones are views of one buffer that other answers share: copy before a transfer. */
   readonly data: NativeData;
+  /** Frozen. */
   readonly shape: readonly number[];
 }
 
@@ -98,7 +104,7 @@ export interface NativeOutput {
 export const TIMING = { wallUs: 0, cpuUs: 1, cells: 2 } as const;
 
 export interface NativeAddon {
-  /** Of the loaded library, such as "1.30.0". */
+  /** Of the loaded library, such as "1.30.0". On the main thread, loading it adds an "exit" listener that ends what runs. */
   readonly runtimeVersion: string;
 
   /**
@@ -117,6 +123,7 @@ export interface NativeAddon {
    * Opens the session for the calling thread. `onAnswers` hears of submitted jobs, several at once,
    * in no order. `timing` has TIMING.cells cells. Ends with `disconnect` or with the thread, which may
    * end at any time: what it had in flight is dropped, after the runs that read its memory have ended.
+   * Without `disconnect` the line, and what `onAnswers` refers to, stay until the thread ends.
    */
   connect(
     session: NativeSessionId,
@@ -131,7 +138,8 @@ export interface NativeAddon {
    * @param shapes per input of the session, the shape of the whole stack
    * @param outputs indexes of the wanted outputs, in the order wanted
    * @returns the outputs of the whole stack; their memory belongs to the caller
-   * @throws Error with the runtime's words when the graph refuses
+   * @throws Error with the runtime's words when the graph refuses, or when the session is closed;
+   *   TypeError for arguments that are not as declared here
    */
   runNow(
     line: NativeLine,

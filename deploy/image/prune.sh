@@ -34,5 +34,7 @@ if [ -d "$uws" ]; then
   rm -rf "$uws/src" "$uws/docs" "$uws/examples" "$uws/tests" "$uws/misc" "$uws/mvp"
 fi
 
+# Objects that the addon was linked from.
+rm -rf dist/native/build
 find dist \( -name '*.test.js' -o -name '*.test.js.map' -o -name '*.d.ts' -o -name .tsbuildinfo \) -delete
 find dist -type d -name testing -prune -exec rm -rf {} +

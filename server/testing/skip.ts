@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 
 /** Parts that a test may need and a machine may lack. */
-export type Part = "redis" | "postgres" | "python" | "chromium" | "curl" | "uws";
+export type Part = "redis" | "postgres" | "python" | "chromium" | "curl" | "uws" | "compiler";
 
 interface PartRow {
   isPresent(): boolean;
@@ -74,6 +74,15 @@ const PARTS: Readonly<Record<Part, PartRow>> = {
       }
     },
     install: "a Node version and glibc for which uWebSockets.js has a binary (deploy/adr/0007)",
+  },
+  compiler: {
+    // As native/build-addon.ts looks for one.
+    isPresent: () =>
+      ["linux", "darwin"].includes(process.platform) &&
+      [process.env["CXX"]?.split(" ")[0], "g++", "clang++"].some(
+        (name) => name !== undefined && name !== "" && findProgram(name) !== null,
+      ),
+    install: "a C++20 compiler when it is built (Debian: apt-get install g++)",
   },
 };
 

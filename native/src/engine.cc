@@ -1,0 +1,315 @@
+#include "engine.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <system_error>
+
+#include "session.h"
+#include "watchdog.h"
+
+namespace sluice {
+namespace {
+
+using Jobs = std::vector<std::unique_ptr<Job>>;
+
+void name_own_thread() {
+#ifdef __linux__
+  pthread_setname_np(pthread_self(), "sluice-engine");
+#endif
+}
+
+void send_one_by_one_line(Jobs jobs) {
+  // Those of one line stand together, so that each outbox is woken once.
+  std::stable_sort(jobs.begin(), jobs.end(), [](const auto& one, const auto& other) {
+    return one->line->outbox.get() < other->line->outbox.get();
+  });
+  Jobs together;
+  for (auto& job : jobs) {
+    if (!together.empty() && together[0]->line->outbox != job->line->outbox) {
+      const std::shared_ptr<Outbox> outbox = together[0]->line->outbox;
+      outbox->send(std::move(together));
+      together = Jobs();
+    }
+    together.push_back(std::move(job));
+  }
+  if (together.empty()) return;
+  const std::shared_ptr<Outbox> outbox = together[0]->line->outbox;
+  outbox->send(std::move(together));
+}
+
+void answer_unrun(Jobs jobs, JobStatus status, const char* message) {
+  const int64_t now = now_us();
+  for (auto& job : jobs) {
+    job->status = status;
+    job->message = message;
+    job->queue_us = now - job->arrival_us;
+  }
+  send_one_by_one_line(std::move(jobs));
+}
+
+constexpr const char* kExpired = "the deadline passed before the run began";
+constexpr const char* kEnded = "the deadline passed during the run, which was ended";
+constexpr const char* kClosed = "the session was closed";
+
+int64_t total_rows(const Jobs& jobs) {
+  int64_t rows = 0;
+  for (const auto& job : jobs) rows += job->rows;
+  return rows;
+}
+
+}  // namespace
+
+bool LineLink::wait_idle(int64_t most_us) {
+  std::unique_lock lock(mutex_);
+  return idle_.wait_for(lock, std::chrono::microseconds(most_us),
+                        [this] { return reading_.load() == 0; });
+}
+
+// What one thread keeps from run to run.
+struct Engine::Worker {
+  explicit Worker(Session& session) : session(session) {
+    session.add_slot(&slot);
+    watch(&slot);
+  }
+  ~Worker() {
+    unwatch(&slot);
+    session.remove_slot(&slot);
+  }
+
+  Session& session;
+  RunSlot slot;
+  InputStack inputs;
+  std::vector<Shape> shapes;
+  std::vector<const char*> output_names;
+  std::vector<OrtValue*> values;
+  bool is_reading = false;
+
+  void begin_reading(const Jobs& jobs) {
+    is_reading = true;
+    for (const auto& job : jobs) job->line->begin_reading();
+  }
+  void end_reading(const Jobs& jobs) {
+    if (!is_reading) return;
+    is_reading = false;
+    for (const auto& job : jobs) job->line->end_reading();
+  }
+
+  void stack(const Jobs& jobs);
+  Failure compute(const Jobs& jobs, RunEnd* end, int64_t* cost_us,
+                  std::vector<RunOutput>* outputs);
+  Failure read_values(std::vector<RunOutput>* outputs);
+};
+
+void Engine::Worker::stack(const Jobs& jobs) {
+  const Job& first = *jobs[0];
+  inputs.clear(first.inputs.size());
+  shapes = first.shapes;
+  if (jobs.size() > 1) {
+    for (Shape& shape : shapes) shape[0] = total_rows(jobs);
+  }
+  for (const auto& job : jobs) {
+    for (size_t index = 0; index < job->inputs.size(); index += 1) {
+      inputs.add(index, job->inputs[index].piece);
+      inputs.strings(index).append(job->inputs[index].strings);
+    }
+  }
+  output_names.clear();
+  for (const uint32_t output : first.outputs) {
+    output_names.push_back(session.outputs()[output].name.c_str());
+  }
+}
+
+Failure Engine::Worker::read_values(std::vector<RunOutput>* outputs) {
+  outputs->resize(values.size());
+  Failure first;
+  for (size_t index = 0; index < values.size(); index += 1) {
+    OrtOwned<OrtValue> value(values[index]);
+    if (first || value == nullptr) continue;
+    first = read_output(std::move(value), &(*outputs)[index]);
+  }
+  return first;
+}
+
+Failure Engine::Worker::compute(const Jobs& jobs, RunEnd* end, int64_t* cost_us,
+                                std::vector<RunOutput>* outputs) {
+  if (Failure failure = inputs.make_values(session.inputs(), shapes)) return failure;
+  // Gathered, it reads nobody's memory but ours.
+  const bool is_reading_one = !inputs.is_gathered();
+  if (!is_reading_one) end_reading(jobs);
+  int64_t deadline_us = 0;
+  for (const auto& job : jobs) deadline_us = std::max(deadline_us, job->deadline_us);
+  values.assign(output_names.size(), nullptr);
+  const OrtRunOptions* const options =
+      slot.begin(deadline_us, is_reading_one ? jobs[0]->line.get() : nullptr);
+  expect_by(deadline_us);
+  const int64_t started_us = now_us();
+  Failure failure = Failure::of(ort().Run(session.graph(), options, session.input_names(),
+                                          inputs.values(), shapes.size(), output_names.data(),
+                                          output_names.size(), values.data()));
+  *cost_us = now_us() - started_us;
+  *end = slot.end();
+  Failure unread = read_values(outputs);
+  return failure ? failure : unread;
+}
+
+Engine::~Engine() = default;
+
+void Engine::start_thread_locked() {
+  try {
+    threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    if (threads_.empty()) throw;
+  }
+}
+
+void Engine::submit(std::unique_ptr<Job>& job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!is_stopped_) {
+      const bool is_short = static_cast<int>(queue_.size()) >= idle_threads_;
+      const bool has_room = static_cast<int>(threads_.size()) < session_.options().engine_threads;
+      // Before the job is taken: the system may have no thread for us.
+      if (is_short && has_room) start_thread_locked();
+      queue_.add(std::move(job));
+      wanted_.notify_one();
+      return;
+    }
+  }
+  Jobs late;
+  late.push_back(std::move(job));
+  answer_unrun(std::move(late), JobStatus::kClosed, kClosed);
+}
+
+Engine::Jobs Engine::withdraw(const LineLink* line) {
+  const std::lock_guard lock(mutex_);
+  return queue_.take_if([line](const Job* job) { return job->line.get() == line; });
+}
+
+void Engine::stop() {
+  Jobs waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopped_ = true;
+    waiting = queue_.take_if([](const Job*) { return true; });
+  }
+  wanted_.notify_all();
+  answer_unrun(std::move(waiting), JobStatus::kClosed, kClosed);
+}
+
+void Engine::join() {
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+Engine::Jobs Engine::take(Jobs* expired) {
+  std::unique_lock lock(mutex_);
+  idle_threads_ += 1;
+  wanted_.wait(lock, [this] { return is_stopped_ || !queue_.empty(); });
+  idle_threads_ -= 1;
+  const int64_t now = now_us();
+  *expired = queue_.take_expired(now);
+  if (queue_.empty()) return Jobs();
+  Jobs batch = queue_.take_batch(now, session_.options().max_batch_rows, costs_);
+  // Before the lock opens: a line that withdraws must find each job here or there.
+  for (const auto& job : batch) job->line->begin_reading();
+  return batch;
+}
+
+void Engine::work() {
+  name_own_thread();
+  Worker worker(session_);
+  const Failure unmade = worker.slot.make();
+  while (true) {
+    Jobs expired;
+    Jobs jobs = take(&expired);
+    const bool is_idle = jobs.empty();
+    if (!expired.empty()) {
+      answer_unrun(std::move(expired), JobStatus::kDeadlineExceeded, kExpired);
+    }
+    if (is_idle) {
+      const std::lock_guard lock(mutex_);
+      if (is_stopped_) return;
+      continue;
+    }
+    worker.is_reading = true;
+    if (unmade) {
+      worker.end_reading(jobs);
+      answer_unrun(std::move(jobs), JobStatus::kRefused, unmade.message().c_str());
+    } else if (!session_.enter()) {
+      worker.end_reading(jobs);
+      answer_unrun(std::move(jobs), JobStatus::kClosed, kClosed);
+    } else {
+      run(worker, std::move(jobs));
+      session_.leave();
+    }
+  }
+}
+
+void Engine::run(Worker& worker, Jobs jobs) {
+  if (try_run(worker, jobs)) return send_one_by_one_line(std::move(jobs));
+  // One of several was refused: each again alone, so that it fails no neighbour.
+  for (auto& job : jobs) {
+    Jobs alone;
+    const bool is_late = job->deadline_us <= now_us();
+    alone.push_back(std::move(job));
+    if (is_late) {
+      answer_unrun(std::move(alone), JobStatus::kDeadlineExceeded, kExpired);
+      continue;
+    }
+    worker.begin_reading(alone);
+    try_run(worker, alone);
+    send_one_by_one_line(std::move(alone));
+  }
+}
+
+void Engine::learn(const Job& job, int64_t rows, int64_t cost_us) {
+  if (!job.is_stackable) return;
+  const std::lock_guard lock(mutex_);
+  costs_.learn(job.key, rows, cost_us);
+}
+
+// @returns false when the jobs must be tried again one by one
+bool Engine::try_run(Worker& worker, Jobs& jobs) {
+  RunEnd end = RunEnd::kItself;
+  int64_t cost_us = 0;
+  auto outputs = std::make_shared<std::vector<RunOutput>>();
+  const int64_t rows = total_rows(jobs);
+  const int64_t started_us = now_us();
+  worker.stack(jobs);
+  Failure failure = worker.compute(jobs, &end, &cost_us, outputs.get());
+  worker.end_reading(jobs);
+  const bool is_several = jobs.size() > 1;
+  if (!failure && is_several) {
+    for (const RunOutput& output : *outputs) {
+      if (output.shape.empty() || output.shape[0] != rows) {
+        failure = Failure("expected an output of " + std::to_string(rows) + " rows");
+      }
+    }
+  }
+  if (failure && is_several && end == RunEnd::kItself) return false;
+  if (!failure) learn(*jobs[0], rows, cost_us);
+  int64_t first_row = 0;
+  for (const auto& job : jobs) {
+    job->queue_us = started_us - job->arrival_us;
+    job->compute_us = cost_us;
+    job->batch_rows = rows;
+    job->first_row = first_row;
+    job->is_slice = is_several;
+    first_row += job->rows;
+    if (!failure) {
+      job->status = JobStatus::kDone;
+      job->run_outputs = outputs;
+    } else if (end == RunEnd::kItself) {
+      job->status = JobStatus::kRefused;
+      job->message = failure.message();
+    } else {
+      job->status = end == RunEnd::kClosed ? JobStatus::kClosed : JobStatus::kDeadlineExceeded;
+      job->message = end == RunEnd::kClosed ? kClosed : kEnded;
+    }
+  }
+  return true;
+}
+
+}  // namespace sluice

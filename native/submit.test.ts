@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { needs } from "../server/testing/skip.ts";
+import {
+  crossRowModel,
+  identityModel,
+  scaleModel,
+  slowModel,
+  stateModel,
+} from "../server/testing/tiny-models.ts";
+import type { NativeAddon } from "./addon.ts";
+import { AddonBench } from "./testing/addon-bench.ts";
+
+/** Far longer than any test: a run of this is always ended from outside. */
+const ENDLESS_MS = 600_000;
+/** Holds a thread long enough for what is submitted next to wait for it. */
+const HOLD_MS = 150;
+const MOST_ROWS = 64;
+
+/** More rows than may be stacked: it runs first and alone, whenever the thread gets to it. */
+const HOLD: readonly [Float32Array[], number[][]] = [
+  [new Float32Array(4 * (MOST_ROWS + 1))],
+  [[MOST_ROWS + 1, 4]],
+];
+
+const row = (fill: number) => new Float32Array(4).fill(fill);
+const ROW = [[1, 4]];
+
+describe("the addon: submitted jobs", needs("compiler"), () => {
+  let bench: AddonBench;
+  let addon: NativeAddon;
+  before(() => {
+    bench = new AddonBench();
+    addon = bench.addon;
+  });
+  after(() => bench.end());
+
+  it("answers with outputs and times", async () => {
+    const { ask } = await bench.open(scaleModel(3));
+    const answer = await ask([row(2)], ROW);
+    assert.deepEqual(answer.outputs, [{ data: row(6), shape: [1, 4] }]);
+    assert.equal(answer.status, "done");
+    assert.equal(answer.message, null);
+    assert.equal(answer.batchRows, 1);
+    assert.ok(answer.queueMs >= 0 && answer.computeMs >= 0);
+  });
+
+  it("carries large inputs, strings and scalars", async () => {
+    const large = await bench.open(scaleModel(2));
+    const input = Float32Array.from({ length: 40_000 }, (_, index) => index);
+    const answer = await large.ask([input], [[10_000, 4]]);
+    assert.deepEqual(
+      answer.outputs[0]?.data,
+      input.map((element) => element * 2),
+    );
+    const texts = await bench.open(identityModel("BYTES"));
+    const text = await texts.ask([["", "\0a", "\u6c34"]], [[1, 3]]);
+    assert.deepEqual(text.outputs[0]?.data, ["", "\0a", "\u6c34"]);
+    const state = await bench.open(stateModel(), { maxBatchRows: 8 });
+    const inputs = [Float32Array.of(1, 3), new Float32Array(256), BigInt64Array.of(8n)];
+    const shapes = [[1, 2], [2, 1, 128], []];
+    const both = await state.ask(inputs, shapes, 1000, [1, 0]);
+    assert.equal(both.batchRows, 1);
+    assert.deepEqual(both.outputs[1]?.data, Float32Array.of(2));
+  });
+
+  it("stacks what waited, and gives each its own rows", async () => {
+    const { ask } = await bench.open(slowModel(HOLD_MS), { maxBatchRows: MOST_ROWS });
+    const held = ask(...HOLD);
+    const waiting = Array.from({ length: 10 }, (_, index) =>
+      ask([new Float32Array(4 * (index + 1)).fill(index)], [[index + 1, 4]]),
+    );
+    assert.equal((await held).batchRows, MOST_ROWS + 1);
+    for (const [index, answer] of (await Promise.all(waiting)).entries()) {
+      assert.equal(answer.status, "done");
+      assert.equal(answer.batchRows, 55);
+      assert.deepEqual(answer.outputs, [
+        { data: new Float32Array(4 * (index + 1)).fill(index), shape: [index + 1, 4] },
+      ]);
+    }
+  });
+
+  it("stacks strings, and large rows without a copy of each", async () => {
+    const texts = await bench.open(identityModel("BYTES"), { maxBatchRows: 64 });
+    const floats = await bench.open(identityModel("FP32"), { maxBatchRows: 60_000 });
+    const rows = 20_000;
+    const [large, text] = await Promise.all([
+      Promise.all(
+        [1, 2, 3, 4, 5].map((fill) =>
+          floats.ask([new Float32Array(rows * 3).fill(fill)], [[rows, 3]]),
+        ),
+      ),
+      Promise.all(["a", "\0", "", "dd"].map((word) => texts.ask([[word, "", word]], [[1, 3]]))),
+    ]);
+    for (const [index, { outputs }] of large.entries()) {
+      assert.deepEqual(outputs[0]?.data, new Float32Array(rows * 3).fill(index + 1));
+    }
+    assert.deepEqual(
+      text.map(({ outputs }) => outputs[0]?.data),
+      [
+        ["a", "", "a"],
+        ["\0", "", "\0"],
+        ["", "", ""],
+        ["dd", "", "dd"],
+      ],
+    );
+  });
+
+  it("never stacks where it was told not to, nor unequal shapes", async () => {
+    const alone = await bench.open(crossRowModel());
+    const answers = await Promise.all([1, 2, 3, 4].map((fill) => alone.ask([row(fill)], ROW)));
+    assert.ok(answers.every(({ batchRows }) => batchRows === 1));
+    const { ask } = await bench.open(slowModel(HOLD_MS), { maxBatchRows: MOST_ROWS });
+    const held = ask(...HOLD);
+    const pair = [ask([row(1)], ROW), ask([row(2)], ROW)];
+    const wide = ask([new Float32Array(8)], [[1, 8]]);
+    const message = (await wide).message ?? "";
+    assert.match(message, /Got invalid dimensions/);
+    assert.deepEqual(
+      (await Promise.all([held, ...pair])).map(({ status }) => status),
+      ["done", "done", "done"],
+    );
+  });
+
+  it("answers those that are due first first", async () => {
+    const { ask, answers } = await bench.open(slowModel(30));
+    const held = ask([row(0)], ROW, 150);
+    const late = [ask([row(1)], ROW, 60_000), ask([row(2)], ROW)];
+    const urgent = ask([row(3)], ROW, 200);
+    await Promise.all([held, ...late, urgent]);
+    assert.deepEqual(
+      answers.map(({ jobId }) => jobId),
+      [1, 4, 2, 3],
+    );
+  });
+
+  it("drops what is late before its run", async () => {
+    const { ask } = await bench.open(slowModel(HOLD_MS));
+    const held = ask([row(0)], ROW);
+    const [late, never] = await Promise.all([ask([row(1)], ROW, 0), ask([row(2)], ROW, -5)]);
+    for (const answer of [late, never]) {
+      assert.equal(answer.status, "deadline-exceeded");
+      assert.match(answer.message ?? "", /before the run/);
+      assert.deepEqual(answer.outputs, []);
+      assert.equal(answer.batchRows, 0);
+    }
+    assert.equal((await held).status, "done");
+  });
+
+  it("ends a run that nobody waits for, and goes on", async () => {
+    const { ask } = await bench.open(slowModel(ENDLESS_MS));
+    for (const timeoutMs of [1, 50]) {
+      const answer = await ask([row(1)], ROW, timeoutMs);
+      assert.equal(answer.status, "deadline-exceeded");
+      assert.equal(answer.outputs.length, 0);
+    }
+    const quick = await bench.open(scaleModel(2));
+    assert.equal((await quick.ask([row(1)], ROW, 60_000)).status, "done");
+  });
+
+  it("closes with runs under way: after grace they are ended, what waits is answered", async () => {
+    const { ask, session, line } = await bench.open(slowModel(ENDLESS_MS), { engineThreads: 2 });
+    const asked = Array.from({ length: 5 }, (_, index) => ask([row(index)], ROW));
+    await addon.closeSession(session, 20);
+    const statuses = (await Promise.all(asked)).map(({ status }) => status);
+    assert.deepEqual(statuses, new Array(5).fill("closed"));
+    assert.equal((await ask([row(1)], ROW)).status, "closed");
+    assert.throws(() => addon.runNow(line, [row(1)], ROW, [0]), /closed/);
+    await assert.rejects(addon.closeSession(session, 0), /not open/);
+  });
+
+  it("lets a run end by itself within the grace", async () => {
+    const { ask, session } = await bench.open(slowModel(50));
+    const asked = ask([row(1)], ROW);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await addon.closeSession(session, 60_000);
+    assert.equal((await asked).status, "done");
+  });
+
+  it("tells a disconnected line nothing more", async () => {
+    const { session, ...one } = await bench.open(slowModel(HOLD_MS));
+    const other = bench.connect(session);
+    void one.ask([row(1)], ROW);
+    void one.ask([row(2)], ROW);
+    addon.disconnect(one.line);
+    addon.disconnect(one.line);
+    assert.equal((await other.ask([row(3)], ROW)).status, "done");
+    assert.deepEqual(one.answers, []);
+    assert.throws(() => addon.submit(one.line, 1, [row(1)], ROW, [0], 1), /disconnected/);
+  });
+
+  it("serves several lines of one session at once, on several threads", async () => {
+    const { session } = await bench.open(scaleModel(2), { engineThreads: 4, maxBatchRows: 16 });
+    const lines = Array.from({ length: 8 }, () => bench.connect(session));
+    const asked = lines.flatMap(({ ask }, index) =>
+      Array.from({ length: 200 }, async (_, turn) => {
+        const { outputs } = await ask([row(index * 1000 + turn)], ROW);
+        assert.deepEqual(outputs[0]?.data, row(2 * (index * 1000 + turn)));
+      }),
+    );
+    await Promise.all(asked);
+  });
+
+  it("lets a listener's error out as an uncaught one", async () => {
+    const { session } = await bench.open(scaleModel(2));
+    const line = addon.connect(
+      session,
+      () => {
+        throw new Error("a listener's own");
+      },
+      new Float64Array(2),
+    );
+    const uncaught = new Promise<Error>((resolve) => {
+      process.setUncaughtExceptionCaptureCallback(resolve);
+    });
+    addon.submit(line, 1, [row(1)], ROW, [0], 1000);
+    const thrown = await uncaught;
+    process.setUncaughtExceptionCaptureCallback(null);
+    addon.disconnect(line);
+    assert.equal(thrown.message, "a listener's own");
+  });
+});
