@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { InferRequest, InferResponse, Parameters } from "../core/infer.ts";
 import type { Limits } from "../core/limits.ts";
 import { InferError } from "../core/status.ts";
@@ -6,6 +7,7 @@ import { decodeBinary } from "./binary.ts";
 import { describeJson, invalid, quote } from "./invalid.ts";
 import { asBuffer } from "./json-bytes.ts";
 import type { TensorHead } from "./json-cursor.ts";
+import { type KnownRequest, KnownRequests, type TensorForm } from "./known-requests.ts";
 import {
   asObject,
   assertFlag,
@@ -57,11 +59,51 @@ export function cutBody(body: Uint8Array, jsonBytes: number | null, limits: Limi
 /** A request and the root of its JSON, for members that only some wire forms have. */
 export interface DecodedRequest {
   readonly request: InferRequest;
+  /** `id` may be missing: the request has it. */
   readonly root: JsonObject;
 }
 
-/** Tensors may be views of the body. @throws InferError */
-export function decodeRequest(parts: BodyParts, limits: Limits): DecodedRequest {
+/** Of the calling thread. */
+const knownRequests = new KnownRequests();
+
+/**
+ * Tensors may be views of the body or of memory that they share; all else may be shared with other
+ * requests.
+ * @param memory of requests before this one: makes it fast, changes nothing else
+ * @throws InferError
+ */
+export function decodeRequest(
+  parts: BodyParts,
+  limits: Limits,
+  memory: KnownRequests = knownRequests,
+): DecodedRequest {
+  const known = memory.find(parts.json, limits);
+  return (known === null ? null : tryFill(known, parts)) ?? readRequest(parts, limits, memory);
+}
+
+/** null for data that is not as it should be: reading the whole text tells what is wrong with it. */
+function tryFill(known: KnownRequest, parts: BodyParts): DecodedRequest | null {
+  const { form, id, data } = known;
+  if (form.tensors.some(isText) && !isUtf8(parts.json)) return null;
+  try {
+    const tail = new TailReader(parts.tail);
+    const inputs = form.tensors.map((tensor, i) =>
+      fillTensor(tensor, data[i] ?? null, parts.json, tail, true),
+    );
+    tail.assertEmpty();
+    const { parameters, outputs, root } = form;
+    return { request: { id, parameters, inputs, outputs, isTyped: false }, root };
+  } catch (thrown) {
+    if (thrown instanceof InferError) return null;
+    throw thrown;
+  }
+}
+
+function isText({ head }: TensorForm): boolean {
+  return head.datatype === "BYTES";
+}
+
+function readRequest(parts: BodyParts, limits: Limits, memory: KnownRequests): DecodedRequest {
   const split = splitJson(parts.json, "inputs", limits);
   const root = asObject(split.root, "request");
   const id = optionalString(root, "id", "");
@@ -73,7 +115,10 @@ export function decodeRequest(parts: BodyParts, limits: Limits): DecodedRequest 
     }
   }
   const outputs = readRequestedOutputs(root, limits);
-  const inputs = decodeTensors(root, "inputs", split, parts, limits);
+  const tensors: TensorForm[] = [];
+  const inputs = decodeTensors(root, "inputs", split, parts, limits, tensors);
+  const data = split.data.map((range, i) => (isBinary(tensors[i]) ? null : range));
+  memory.learn(parts.json, data, { root, id, parameters, outputs, tensors }, limits);
   return { request: { id, parameters, inputs, outputs, isTyped: false }, root };
 }
 
@@ -90,35 +135,58 @@ export function readResponse(split: SplitJson, parts: BodyParts, limits: Limits)
     modelVersion: optionalString(root, "model_version", "") ?? "",
     id: optionalString(root, "id", ""),
     parameters: readParameters(root, ""),
-    outputs: decodeTensors(root, "outputs", split, parts, limits),
+    outputs: decodeTensors(root, "outputs", split, parts, limits, []),
   };
 }
 
+/** @param forms takes what each tensor says beside its data */
 function decodeTensors(
   root: JsonObject,
   key: "inputs" | "outputs",
   split: SplitJson,
   parts: BodyParts,
   limits: Limits,
+  forms: TensorForm[],
 ): Tensor[] {
   const list = optionalArray(root, key, "");
   if (list === null) throw invalid(`expected an array '${key}', got nothing`);
   assertTensorCount(list.length, key, limits);
   const tail = new TailReader(parts.tail);
   const tensors = list.map((entry, i) => {
-    const where = `${key}[${i}]`;
-    const object = asObject(entry, where);
-    const head = readHead(object, where, limits);
-    const parameters = readParameters(object, `${where}.`);
-    refuse(parameters, "shared_memory_region", `tensor ${quote(head.name)}`);
-    const { name, datatype, shape } = head;
-    const range = jsonRange(head, parameters, split.data[i] ?? null, parts.json);
-    if (range === null) return { name, datatype, shape, data: takeBinary(head, parameters, tail) };
-    const { data, hasNull } = scanData(parts.json, range, head, key === "inputs");
-    return hasNull ? { name, datatype, shape, data, hasNull } : { name, datatype, shape, data };
+    const form = readForm(entry, `${key}[${i}]`, limits);
+    forms.push(form);
+    const range = jsonRange(form.head, form.parameters, split.data[i] ?? null, parts.json);
+    return fillTensor(form, range, parts.json, tail, key === "inputs");
   });
   tail.assertEmpty();
   return tensors;
+}
+
+function readForm(entry: unknown, where: string, limits: Limits): TensorForm {
+  const object = asObject(entry, where);
+  const head = readHead(object, where, limits);
+  const parameters = readParameters(object, `${where}.`);
+  refuse(parameters, "shared_memory_region", `tensor ${quote(head.name)}`);
+  return { head, parameters };
+}
+
+/** @param range the data in `json`; null: the next of the tail is */
+function fillTensor(
+  form: TensorForm,
+  range: DataRange | null,
+  json: Buffer,
+  tail: TailReader,
+  isInput: boolean,
+): Tensor {
+  const { head, parameters } = form;
+  const { name, datatype, shape } = head;
+  if (range === null) return { name, datatype, shape, data: takeBinary(head, parameters, tail) };
+  const { data, hasNull } = scanData(json, range, head, isInput);
+  return hasNull ? { name, datatype, shape, data, hasNull } : { name, datatype, shape, data };
+}
+
+function isBinary(form: TensorForm | undefined): boolean {
+  return form?.parameters.has("binary_data_size") === true;
 }
 
 /** Where the tensor's JSON data is; null when it travels as binary data. */

@@ -1,6 +1,7 @@
 import { InferError } from "../core/status.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { quote } from "./invalid.ts";
+import { tryJoinNatively } from "./number-accelerator.ts";
 import { joinFloat32, joinIntegers } from "./write-numbers.ts";
 
 /**
@@ -21,12 +22,10 @@ export function encodeData(tensor: Tensor): string {
       return encodeBooleans(data as Uint8Array);
     case "FP32":
       if (tensor.hasNull === true) return encodeWithNulls(tensor, data as Float32Array);
-      assertFinite(tensor, data as Float32Array);
-      return `[${joinFloat32(data as Float32Array)}]`;
+      return `[${tryJoinNatively(data as Float32Array) ?? joinFinite(tensor, data as Float32Array)}]`;
     case "FP64":
       if (tensor.hasNull === true) return encodeWithNulls(tensor, data as Float64Array);
-      assertFinite(tensor, data as Float64Array);
-      return `[${Array.from(data as Float64Array, formatFloat64).join(",")}]`;
+      return `[${tryJoinNatively(data as Float64Array) ?? joinFinite(tensor, data as Float64Array)}]`;
     case "INT64":
     case "UINT64":
       return `[${data.join(",")}]`;
@@ -52,6 +51,12 @@ function encodeBooleans(data: Uint8Array): string {
     text += data[i] === 0 ? "false" : "true";
   }
   return `${text}]`;
+}
+
+function joinFinite(tensor: Tensor, data: Float32Array | Float64Array): string {
+  assertFinite(tensor, data);
+  if (data instanceof Float32Array) return joinFloat32(data);
+  return Array.from(data, formatFloat64).join(",");
 }
 
 function assertFinite(tensor: Tensor, data: Float32Array | Float64Array): void {

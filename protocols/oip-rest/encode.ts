@@ -3,6 +3,8 @@ import { InferError } from "../core/status.ts";
 import { bytesOf, type Tensor } from "../core/tensor.ts";
 import { encodeStrings } from "./binary.ts";
 import { encodeData } from "./encode-data.ts";
+import { modelHead, tensorHead } from "./message-heads.ts";
+import { quoteJson } from "./quote-json.ts";
 
 /** JSON text and the binary tensor data that follows it, in tensor order. */
 export interface EncodedMessage {
@@ -21,14 +23,11 @@ export function encodeResponse(
   isBinary: (output: Tensor) => boolean,
 ): EncodedMessage {
   const blobs: Uint8Array[] = [];
-  const members = [
-    `"model_name":${JSON.stringify(response.modelName)}`,
-    `"model_version":${JSON.stringify(response.modelVersion)}`,
-  ];
-  if (response.id !== null) members.push(`"id":${JSON.stringify(response.id)}`);
-  if (response.parameters.size > 0) members.push(encodeParameters(response.parameters));
-  members.push(`"outputs":${encodeTensors(response.outputs, isBinary, blobs)}`);
-  return { json: `{${members.join(",")}}`, blobs };
+  const { modelName, modelVersion, id, parameters, outputs } = response;
+  let json = modelHead(modelName, modelVersion);
+  if (id !== null) json += `,"id":${quoteJson(id)}`;
+  if (parameters.size > 0) json += `,${encodeParameters(parameters)}`;
+  return { json: `${json},"outputs":${encodeTensors(outputs, isBinary, blobs)}}`, blobs };
 }
 
 /** @param extra members before the request's own, each `"name":value` */
@@ -39,13 +38,13 @@ export function encodeRequest(
 ): EncodedMessage {
   const blobs: Uint8Array[] = [];
   const members = [...extra];
-  if (request.id !== null) members.push(`"id":${JSON.stringify(request.id)}`);
+  if (request.id !== null) members.push(`"id":${quoteJson(request.id)}`);
   if (request.parameters.size > 0) members.push(encodeParameters(request.parameters));
   members.push(`"inputs":${encodeTensors(request.inputs, isBinary, blobs)}`);
   if (request.outputs !== null) {
     const outputs = request.outputs.map(({ name, parameters }) => {
       const tail = parameters.size > 0 ? `,${encodeParameters(parameters)}` : "";
-      return `{"name":${JSON.stringify(name)}${tail}}`;
+      return `{"name":${quoteJson(name)}${tail}}`;
     });
     members.push(`"outputs":[${outputs.join(",")}]`);
   }
@@ -57,14 +56,19 @@ function encodeTensors(
   isBinary: (tensor: Tensor) => boolean,
   blobs: Uint8Array[],
 ): string {
-  const parts = tensors.map((tensor) => {
-    const head = `{"name":${JSON.stringify(tensor.name)},"shape":[${tensor.shape.join(",")}],"datatype":"${tensor.datatype}"`;
-    if (!isBinary(tensor)) return `${head},"data":${encodeData(tensor)}}`;
-    const blob = blobOf(tensor);
-    blobs.push(blob);
-    return `${head},"parameters":{"binary_data_size":${blob.byteLength}}}`;
-  });
-  return `[${parts.join(",")}]`;
+  let text = "";
+  for (const tensor of tensors) {
+    if (text !== "") text += ",";
+    text += tensorHead(tensor);
+    if (isBinary(tensor)) {
+      const blob = blobOf(tensor);
+      blobs.push(blob);
+      text += `,"parameters":{"binary_data_size":${blob.byteLength}}}`;
+    } else {
+      text += `,"data":${encodeData(tensor)}}`;
+    }
+  }
+  return `[${text}]`;
 }
 
 function blobOf(tensor: Tensor): Uint8Array {
@@ -80,8 +84,8 @@ function encodeParameters(parameters: Parameters): string {
         `parameter '${key}' is ${value}, which JSON has no form for`,
       );
     }
-    const written = typeof value === "bigint" ? value.toString() : JSON.stringify(value);
-    text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${written}`;
+    const written = typeof value === "string" ? quoteJson(value) : `${value}`;
+    text += `${text === "" ? "" : ","}${quoteJson(key)}:${written}`;
   }
   return `"parameters":{${text}}`;
 }

@@ -30,7 +30,8 @@ export interface RestAnswer {
 }
 
 /**
- * Decoded tensors may be views of `wire.body`: it must stay unchanged while the request lives.
+ * Binary tensors may be views of `wire.body`, which must then stay unchanged while the request lives;
+ * what is read from JSON has memory of its own.
  * NaN and infinities travel in binary data only; FP16 and BF16 likewise.
  */
 export const oipRestCodec: InferCodec<RestWire, RestAnswer> = {

@@ -24,8 +24,9 @@ export function skipSpace(bytes: Uint8Array, at: number, end: number): number {
   return pos;
 }
 
-/** A Buffer over the same memory: it has the fast native text readers. */
+/** A Buffer over the same memory, the same one where it is one: it has the fast native text readers. */
 export function asBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

@@ -1,10 +1,13 @@
 import { InferError } from "../core/status.ts";
 import type { TensorData } from "../core/tensor.ts";
+import { type ArrayMaker, makeArray, makeInputArray } from "./input-array.ts";
 import { quote } from "./invalid.ts";
 import { OPEN_ARRAY } from "./json-bytes.ts";
 import { JsonCursor, type TensorHead } from "./json-cursor.ts";
+import { tryScanNatively } from "./number-accelerator.ts";
 import { NumberLexer } from "./number-lexer.ts";
 import {
+  type SmallIntArray,
   scanBoolRow,
   scanFloat32Row,
   scanFloat64Row,
@@ -25,18 +28,20 @@ type RowScanner = (from: number, count: number) => void;
 /**
  * Reads the JSON `data` of one tensor: a flat array, or arrays nested exactly like the shape; a bare
  * value for rank 0. Storage is made only after the text is long enough to fill it.
- * @param takesNull null is read as NaN in FP32 and FP64 and as "" in BYTES, and reported
+ * @param isInput of a request: null is read as NaN in FP32 and FP64 and as "" in BYTES, and reported;
+ *   small arrays share memory (input-array.ts)
  * @throws InferError `invalid-argument` naming the tensor and the element; `unsupported` for FP16, BF16
  */
 export function scanData(
   bytes: Buffer,
   range: DataRange,
   head: TensorHead,
-  takesNull: boolean,
+  isInput: boolean,
 ): ScannedData {
-  const cursor = new JsonCursor(bytes, range.start, range.end, head, takesNull);
+  const cursor = new JsonCursor(bytes, range.start, range.end, head, isInput);
   assertFillable(cursor);
-  const { data, scanRow } = storageFor(cursor);
+  const { data, scanRow } = storageFor(cursor, isInput ? makeInputArray : makeArray);
+  if (tryScanNatively(cursor, data)) return { data, hasNull: false };
   scanShape(cursor, scanRow);
   if (cursor.pos !== range.end) throw cursor.wrongCount();
   return { data, hasNull: cursor.hasNull };
@@ -50,7 +55,10 @@ function assertFillable(cursor: JsonCursor): void {
   if (cursor.end - cursor.pos < leastBytes) throw cursor.wrongCount();
 }
 
-function storageFor(cursor: JsonCursor): { data: TensorData; scanRow: RowScanner } {
+function storageFor(
+  cursor: JsonCursor,
+  make: ArrayMaker,
+): { data: TensorData; scanRow: RowScanner } {
   const { datatype, count, name } = cursor.head;
   if (datatype === "BYTES") {
     const data: string[] = [];
@@ -59,20 +67,23 @@ function storageFor(cursor: JsonCursor): { data: TensorData; scanRow: RowScanner
   const lexer = new NumberLexer(cursor.bytes);
   switch (datatype) {
     case "FP32": {
-      const data = new Float32Array(count);
+      const data = make(Float32Array, count);
       return { data, scanRow: (from, n) => scanFloat32Row(cursor, lexer, data, from, n) };
     }
     case "FP64": {
-      const data = new Float64Array(count);
+      const data = make(Float64Array, count);
       return { data, scanRow: (from, n) => scanFloat64Row(cursor, lexer, data, from, n) };
     }
     case "INT64":
     case "UINT64": {
-      const data = datatype === "INT64" ? new BigInt64Array(count) : new BigUint64Array(count);
+      const data = make<BigInt64Array | BigUint64Array>(
+        datatype === "INT64" ? BigInt64Array : BigUint64Array,
+        count,
+      );
       return { data, scanRow: (from, n) => scanInt64Row(cursor, lexer, data, from, n) };
     }
     case "BOOL": {
-      const data = new Uint8Array(count);
+      const data = make(Uint8Array, count);
       return { data, scanRow: (from, n) => scanBoolRow(cursor, lexer, data, from, n) };
     }
     case "FP16":
@@ -82,7 +93,7 @@ function storageFor(cursor: JsonCursor): { data: TensorData; scanRow: RowScanner
         `tensor ${quote(name)}: ${datatype} has no JSON form here; send it as binary tensor data`,
       );
     default: {
-      const data = new SMALL_INT_ARRAYS[datatype](count);
+      const data = make<SmallIntArray>(SMALL_INT_ARRAYS[datatype], count);
       return { data, scanRow: (from, n) => scanSmallIntRow(cursor, lexer, data, from, n) };
     }
   }

@@ -75,16 +75,8 @@ MARK[CLOSE_OBJECT] = 2;
 MARK[QUOTE] = 3;
 
 const MARKED = [CLOSE_ARRAY, QUOTE, OPEN_ARRAY, CLOSE_OBJECT, OPEN_OBJECT];
+/** Bytes that are looked at one by one before native searches pay. */
 const SHORT_RUN = 64;
-
-function beforeMark(bytes: Buffer): Buffer {
-  let run = bytes;
-  for (const mark of MARKED) {
-    const at = run.indexOf(mark);
-    if (at !== -1) run = run.subarray(0, at);
-  }
-  return run;
-}
 
 class Splitter {
   readonly ranges: (DataRange | null)[] = [];
@@ -92,6 +84,8 @@ class Splitter {
   readonly #end: number;
   readonly #tensorsKey: string;
   readonly #maxDepth: number;
+  /** By kind of mark, the first at or after the place where it was last searched. */
+  readonly #nextMarks = MARKED.map(() => -1);
   #pos = 0;
   #isTensorsSeen = false;
 
@@ -232,7 +226,7 @@ class Splitter {
     throw invalid("the JSON ends inside brackets");
   }
 
-  /** Steps over bytes that mean nothing to a bracket counter; may stop before the run ends. */
+  /** Steps over bytes that mean nothing to a bracket counter. */
   #endOfRun(from: number): number {
     const bytes = this.#bytes;
     const stop = Math.min(from + SHORT_RUN, this.#end);
@@ -241,16 +235,21 @@ class Splitter {
       if (MARK[bytes[pos] as number] !== 0) return pos;
       pos++;
     }
-    // A long run: native searches, in windows that double so that the cost stays linear.
-    let window = SHORT_RUN * 8;
-    while (pos < this.#end) {
-      const searched = bytes.subarray(pos, pos + window);
-      const run = beforeMark(searched);
-      pos += run.byteLength;
-      if (run.byteLength < searched.byteLength) return pos;
-      window *= 2;
+    return this.#nextMark(pos);
+  }
+
+  /** Every byte is searched once for each kind of mark, so that the cost stays linear. */
+  #nextMark(pos: number): number {
+    const next = this.#nextMarks;
+    let nearest = this.#end;
+    for (let i = 0; i < MARKED.length; i++) {
+      if ((next[i] as number) < pos) {
+        const at = this.#bytes.indexOf(MARKED[i] as number, pos);
+        next[i] = at === -1 ? this.#end : at;
+      }
+      nearest = Math.min(nearest, next[i] as number);
     }
-    return pos;
+    return nearest;
   }
 
   /** Numbers, true, false, null: up to the next structural byte. */

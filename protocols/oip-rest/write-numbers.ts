@@ -54,10 +54,10 @@ function writeFloat32(at: number, value: number): number {
     let decade = 1;
     while (size >= (DECADES[decade] as number)) decade++;
     // Seven digits say every text that a person would write, nine say every FP32.
-    const short = tryDecimal(at, value, Math.max(0, 7 - FIRST_DECADE - decade));
-    if (short !== -1) return short;
-    const long = tryDecimal(at, value, Math.max(0, 9 - FIRST_DECADE - decade));
-    if (long !== -1) return long;
+    for (let count = 7; count <= 9; count++) {
+      const after = tryDecimal(at, value, Math.max(0, count - FIRST_DECADE - decade));
+      if (after !== -1) return after;
+    }
   }
   return at + scratch.write(Object.is(value, -0) ? "-0" : `${value}`, at, "latin1");
 }
