@@ -1,8 +1,9 @@
 /** Is the address, or the name in a URL, one that only this machine can reach? */
 export function isLoopback(host: string): boolean {
-  if (host === "localhost" || host === "::1") return true;
+  if (host === "127.0.0.1" || host === "localhost" || host === "::1") return true;
+  if (!host.startsWith("127.")) return false;
   const octets = host.split(".");
-  return octets.length === 4 && octets[0] === "127" && octets.every(isOctet);
+  return octets.length === 4 && octets.every(isOctet);
 }
 
 function isOctet(text: string): boolean {
@@ -17,9 +18,9 @@ export function isLocalName(name: string, boundHost: string): boolean {
 
 /** Of `NAME[:PORT]` or `[V6][:PORT]`: without the port, lower case. */
 export function hostName(host: string): string {
-  const end = host.startsWith("[") ? host.indexOf("]") : host.indexOf(":");
-  const name = end < 0 ? host : host.slice(0, end);
-  return (name.startsWith("[") ? name.slice(1) : name).toLowerCase();
+  const start = host.startsWith("[") ? 1 : 0;
+  const end = host.indexOf(start === 1 ? "]" : ":");
+  return host.slice(start, end < 0 ? host.length : end).toLowerCase();
 }
 
 /** Empty for anything but http(s)://HOST[:PORT] (`null` of a sandboxed page too). */

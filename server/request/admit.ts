@@ -8,21 +8,15 @@ export interface QueueGauge {
   leave(slot: number): void;
 }
 
-export interface Ticket {
-  release(): void;
-}
-
 const RETRY_AFTER_MS = 1000;
 
-/** Lets a request in while its servable's queue has room. @throws InferError `queue-full`. */
-export function admit(gauge: QueueGauge, info: ServableInfo): Ticket {
-  if (gauge.enter(info.slot) > info.maxQueue) {
-    gauge.leave(info.slot);
-    throw new InferError(
-      "queue-full",
-      `model '${info.id.model}' has ${info.maxQueue} requests waiting, its limit (maxQueue)`,
-      { retryAfterMs: RETRY_AFTER_MS },
-    );
-  }
-  return { release: () => gauge.leave(info.slot) };
+/** Lets a request in while its servable's queue has room; `gauge.leave` lets it out. @throws InferError `queue-full`. */
+export function admit(gauge: QueueGauge, { slot, maxQueue, id }: ServableInfo): void {
+  if (gauge.enter(slot) <= maxQueue) return;
+  gauge.leave(slot);
+  throw new InferError(
+    "queue-full",
+    `model '${id.model}' has ${maxQueue} requests waiting, its limit (maxQueue)`,
+    { retryAfterMs: RETRY_AFTER_MS },
+  );
 }

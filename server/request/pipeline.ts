@@ -1,3 +1,5 @@
+// Not the global of the same name, a getter that costs as much as the clock itself.
+import { performance } from "node:perf_hooks";
 import type { InferCodec } from "../../protocols/core/codec.ts";
 import type { InferRequest, ModelRef } from "../../protocols/core/infer.ts";
 import { INFERENCE_ID, readInferenceId } from "../../protocols/core/inference-id.ts";
@@ -5,7 +7,7 @@ import type { Limits } from "../../protocols/core/limits.ts";
 import { type InferError, type StatusCode, toInferError } from "../../protocols/core/status.ts";
 import type { Principal } from "../access/principal.ts";
 import type { Lease } from "../models/lease.ts";
-import type { Servable } from "../models/servable.ts";
+import type { JobResult, ServableInfo } from "../models/servable.ts";
 import type { ServingMap } from "../models/serving-map.ts";
 import { admit, type QueueGauge } from "./admit.ts";
 import type { ByteBudget } from "./byte-budget.ts";
@@ -79,64 +81,75 @@ export class Pipeline {
     return this.#parts.serving();
   }
 
-  /** decode -> resolve and lease -> validate -> admit -> compute -> encode -> release. @throws InferError */
+  /**
+   * decode -> resolve and lease -> validate -> admit -> compute -> encode -> release. Decodes before it
+   * yields. One asynchronous function, because each costs a promise and a turn of the microtask queue.
+   * @throws InferError
+   */
   async infer<In, Out>(call: InferCall<In, Out>): Promise<Out> {
     const startMs = performance.now();
-    let request: InferRequest;
-    let inferenceId: string;
-    let lease: Lease;
+    const { gauge, capture } = this.#parts;
+    let slot = NO_SLOT;
+    let lease: Lease | null = null;
+    let isAdmitted = false;
     try {
-      request = call.codec.decode(call.wire, this.#parts.limits);
-      inferenceId = readInferenceId(request.parameters) ?? this.#ids.mint();
+      const request = call.codec.decode(call.wire, this.#parts.limits);
+      const inferenceId = readInferenceId(request.parameters) ?? this.#ids.mint();
       lease = this.#parts.serving().resolve(call.ref).acquire();
-    } catch (thrown) {
-      throw this.#recordFailure(NO_SLOT, call, startMs, thrown);
-    }
-    try {
-      return await this.#compute(call, lease.servable, request, inferenceId, startMs);
-    } catch (thrown) {
-      // Recorded before the release below: a released version's counters may be cleared at once.
-      throw this.#recordFailure(lease.servable.info.slot, call, startMs, thrown);
-    } finally {
-      lease.release();
-    }
-  }
-
-  async #compute<In, Out>(
-    call: InferCall<In, Out>,
-    servable: Servable,
-    request: InferRequest,
-    inferenceId: string,
-    startMs: number,
-  ): Promise<Out> {
-    const { info } = servable;
-    const { capture } = this.#parts;
-    const job = validate(info, request, call.deadlineEpochMs);
-    const ticket = admit(this.#parts.gauge, info);
-    try {
+      const { servable } = lease;
+      const { info } = servable;
+      slot = info.slot;
+      const job = validate(info, request, call.deadlineEpochMs);
+      admit(gauge, info);
+      isAdmitted = true;
       const captured = capture?.takeInputs(info, inferenceId, job.inputs) ?? null;
-      const { outputs, queueMs, computeMs, batchRows } = await servable.run(job);
-      const out = call.codec.encode(
-        {
-          modelName: info.id.model,
-          modelVersion: String(info.id.version),
-          id: request.id,
-          parameters: new Map([[INFERENCE_ID, inferenceId]]),
-          outputs,
-        },
-        request,
-      );
-      const totalMs = performance.now() - startMs;
-      const outcome = { errorCode: null, totalMs, queueMs, computeMs, batchRows };
-      this.#parts.recorder.record(info.slot, call.protocol, outcome);
+      const result = await servable.run(job);
+      const out = this.#encode(call, request, info, inferenceId, result);
+      this.#recordSuccess(slot, call.protocol, startMs, result);
       if (captured !== null) {
+        const { outputs } = result;
         const principal = call.principal.name;
         capture?.put({ inferenceId, id: info.id, principal, inputs: captured, outputs });
       }
       return out;
+    } catch (thrown) {
+      // Recorded before the release below: a released version's counters may be cleared at once.
+      throw this.#recordFailure(slot, call, startMs, thrown);
     } finally {
-      ticket.release();
+      if (isAdmitted) gauge.leave(slot);
+      lease?.release();
     }
+  }
+
+  #encode<In, Out>(
+    { codec }: InferCall<In, Out>,
+    request: InferRequest,
+    info: ServableInfo,
+    inferenceId: string,
+    { outputs }: JobResult,
+  ): Out {
+    const parameters = new Map<string, string>();
+    parameters.set(INFERENCE_ID, inferenceId);
+    const { model, version } = info.id;
+    const response = {
+      modelName: model,
+      modelVersion: String(version),
+      id: request.id,
+      parameters,
+      outputs,
+    };
+    return codec.encode(response, request);
+  }
+
+  #recordSuccess(
+    slot: number,
+    protocol: Protocol,
+    startMs: number,
+    { queueMs, computeMs, batchRows }: JobResult,
+  ): void {
+    const totalMs = performance.now() - startMs;
+    const outcome = { errorCode: null, totalMs, queueMs, computeMs, batchRows };
+    this.#parts.recorder.record(slot, protocol, outcome);
   }
 
   #recordFailure<In, Out>(

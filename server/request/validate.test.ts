@@ -44,6 +44,7 @@ describe("validate", () => {
   it("puts inputs into the order of the signature and takes all outputs by default", () => {
     const job = validate(INFO, request([B, A]), 5);
     assert.deepEqual(job, { inputs: [A, B], outputs: ["y", "z"], deadlineEpochMs: 5 });
+    assert.deepEqual(validate(INFO, request([A, B]), 5), job);
   });
 
   it("takes missing values only where the model does, and names the input", () => {

@@ -13,6 +13,23 @@ export function validate(
   request: InferRequest,
   deadlineEpochMs: number | null,
 ): Job {
+  const inputs = isInOrder(info, request) ? request.inputs : sortInputs(info, request);
+  for (let i = 0; i < inputs.length; i += 1) {
+    assertFits(info, info.signature.inputs[i] as TensorSignature, inputs[i] as Tensor);
+  }
+  return { inputs, outputs: takeOutputs(info, request), deadlineEpochMs };
+}
+
+/** As nearly every client sends them: each once, in the order of the signature. */
+function isInOrder({ signature }: ServableInfo, { inputs }: InferRequest): boolean {
+  if (inputs.length !== signature.inputs.length) return false;
+  for (let i = 0; i < inputs.length; i += 1) {
+    if (inputs[i]?.name !== signature.inputs[i]?.name) return false;
+  }
+  return true;
+}
+
+function sortInputs(info: ServableInfo, request: InferRequest): readonly Tensor[] {
   const { signature } = info;
   const given = new Map<string, Tensor>();
   for (const tensor of request.inputs) {
@@ -28,7 +45,7 @@ export function validate(
       `has no input ${quote(unknown)}; its inputs are ${quote(signature.inputs.map((t) => t.name))}`,
     );
   }
-  return { inputs, outputs: takeOutputs(info, request), deadlineEpochMs };
+  return inputs;
 }
 
 function takeInput(
@@ -37,23 +54,22 @@ function takeInput(
   given: ReadonlyMap<string, Tensor>,
 ): Tensor {
   const tensor = given.get(wanted.name);
-  if (tensor === undefined) {
-    const missing = info.signature.inputs.filter((t) => !given.has(t.name)).map((t) => t.name);
-    throw invalid(
-      info,
-      `expected inputs ${quote(info.signature.inputs.map((t) => t.name))} but ${quote(missing)} did not come; got ${quote([...given.keys()])}`,
-    );
-  }
+  if (tensor !== undefined) return tensor;
+  const missing = info.signature.inputs.filter((t) => !given.has(t.name)).map((t) => t.name);
+  throw invalid(
+    info,
+    `expected inputs ${quote(info.signature.inputs.map((t) => t.name))} but ${quote(missing)} did not come; got ${quote([...given.keys()])}`,
+  );
+}
+
+function assertFits(info: ServableInfo, wanted: TensorSignature, tensor: Tensor): void {
   if (tensor.datatype !== wanted.datatype) {
     throw invalid(
       info,
       `input '${wanted.name}' expects ${wanted.datatype}, got ${tensor.datatype}`,
     );
   }
-  const fits =
-    tensor.shape.length === wanted.shape.length &&
-    tensor.shape.every((dim, i) => wanted.shape[i] === -1 || wanted.shape[i] === dim);
-  if (!fits) {
+  if (!fitsShape(tensor.shape, wanted.shape)) {
     throw invalid(
       info,
       `input '${wanted.name}' expects shape [${wanted.shape.join(",")}], got [${tensor.shape.join(",")}]`,
@@ -65,11 +81,18 @@ function takeInput(
       `input '${wanted.name}' holds null, and the model does not accept missing values there`,
     );
   }
-  return tensor;
+}
+
+function fitsShape(shape: readonly number[], wanted: readonly number[]): boolean {
+  if (shape.length !== wanted.length) return false;
+  for (let i = 0; i < shape.length; i += 1) {
+    if (wanted[i] !== -1 && wanted[i] !== shape[i]) return false;
+  }
+  return true;
 }
 
 function takeOutputs(info: ServableInfo, request: InferRequest): readonly string[] {
-  const known = info.signature.outputs.map((t) => t.name);
+  const known = info.signature.outputs.map(nameOf);
   if (request.outputs === null) return known;
   const names = request.outputs.map((o) => o.name);
   const unknown = names.filter((name) => !known.includes(name));
@@ -78,6 +101,10 @@ function takeOutputs(info: ServableInfo, request: InferRequest): readonly string
   }
   if (new Set(names).size !== names.length) throw invalid(info, "an output is asked for twice");
   return names;
+}
+
+function nameOf({ name }: TensorSignature): string {
+  return name;
 }
 
 function quote(names: readonly string[]): string {

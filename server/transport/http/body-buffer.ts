@@ -2,16 +2,19 @@ import { InferError } from "../../../protocols/core/status.ts";
 import type { ByteBudget } from "../../request/byte-budget.ts";
 
 const FIRST_GROWTH_BYTES = 16 * 1024;
+const NO_MEMORY = new Uint8Array(0);
 
 /**
- * The body of one request, copied into memory of its own (a chunk of uWebSockets.js dies with its
- * callback). Every byte it may hold is reserved first; `release` gives all of it back, once.
+ * The body of one request: what it may hold, and the memory for one that comes in pieces (a chunk of
+ * uWebSockets.js dies with its callback). Every byte is reserved first; `release` gives all of it
+ * back, once.
  */
 export class BodyBuffer {
   readonly #declaredBytes: number | null;
   readonly #maxBytes: number;
   readonly #budget: ByteBudget;
-  #memory: Uint8Array;
+  /** Made when the first piece comes: most bodies come whole, and need none. */
+  #memory: Uint8Array = NO_MEMORY;
   #length = 0;
   #reservedBytes = 0;
 
@@ -26,7 +29,6 @@ export class BodyBuffer {
     const bytes = declaredBytes ?? 0;
     if (bytes > maxBytes) throw tooLarge(`${bytes} bytes`, maxBytes);
     this.holdAtLeast(bytes);
-    this.#memory = new Uint8Array(bytes);
   }
 
   /** Nothing is left to read. A chunked body is complete only when its listener says so. */
@@ -34,7 +36,18 @@ export class BodyBuffer {
     return this.#length === this.#declaredBytes;
   }
 
-  /** Copies a chunk. @throws InferError as the constructor does */
+  /** Is a chunk of so many bytes all that the head declares? */
+  isWhole(chunkBytes: number): boolean {
+    return chunkBytes === this.#declaredBytes && this.#length === 0;
+  }
+
+  /** Reserves for a chunked body that came in one piece, to be used where it lies. @throws InferError as `append` */
+  reserveWhole(bytes: number): void {
+    if (bytes > this.#maxBytes) throw tooLarge("chunks", this.#maxBytes);
+    this.holdAtLeast(bytes);
+  }
+
+  /** Copies a chunk. @throws InferError as the constructor does, or `invalid-argument` past the declared length */
   append(chunk: Uint8Array): void {
     const length = this.#length + chunk.byteLength;
     if (length > this.#memory.byteLength) this.#grow(length);
@@ -42,7 +55,7 @@ export class BodyBuffer {
     this.#length = length;
   }
 
-  /** A view of what has arrived. */
+  /** A view of what has been appended. */
   take(): Uint8Array {
     return this.#memory.subarray(0, this.#length);
   }
@@ -60,16 +73,20 @@ export class BodyBuffer {
   }
 
   #grow(toBytes: number): void {
-    if (this.#declaredBytes !== null) {
+    const memory = new Uint8Array(this.#declaredBytes ?? this.#reserveGrowth(toBytes));
+    if (toBytes > memory.byteLength) {
       throw new InferError("invalid-argument", "the body is longer than its content-length");
     }
+    memory.set(this.#memory.subarray(0, this.#length));
+    this.#memory = memory;
+  }
+
+  #reserveGrowth(toBytes: number): number {
     if (toBytes > this.#maxBytes) throw tooLarge("chunks", this.#maxBytes);
     const doubled = Math.max(FIRST_GROWTH_BYTES, this.#memory.byteLength * 2, toBytes);
     const capacity = Math.min(doubled, this.#maxBytes);
     this.holdAtLeast(capacity);
-    const memory = new Uint8Array(capacity);
-    memory.set(this.#memory.subarray(0, this.#length));
-    this.#memory = memory;
+    return capacity;
   }
 }
 

@@ -1,5 +1,4 @@
-import type { InferError } from "../../../protocols/core/status.ts";
-import type { BodyBuffer } from "./body-buffer.ts";
+import type { BodyRead } from "./body-read.ts";
 import type { RequestHeaders } from "./request-headers.ts";
 
 /**
@@ -16,26 +15,24 @@ export interface HttpExchange {
   /** Raw, perhaps with a query string. */
   readonly path: string;
   readonly headers: RequestHeaders;
-  /** `stopReading` cut the body short. */
+  /** The body was cut short. */
   readonly isReadingStopped: boolean;
   /**
-   * Fills `body`. REQUIRES: called at most once, and before the handler first yields (uWebSockets.js
-   * drops what nobody listens to). Rejects with an InferError: what `body` threw, `cancelled` when the
-   * client went away, or what `stopReading` was given. Frees nothing.
+   * Feeds `read`, or aborts it when the client goes away. REQUIRES: called at most once, and before the
+   * handler first yields (uWebSockets.js drops what nobody listens to).
    */
-  readBody(body: BodyBuffer): Promise<void>;
-  /** Ends a `readBody` that is under way; later bytes are thrown away. */
-  stopReading(reason: InferError): void;
+  readBody(read: BodyRead): void;
   /**
-   * Answers, with Content-Length; a no-op where the client has gone. Resolves when the last byte is with the socket or the client is
-   * gone; never rejects. A client that takes nothing for bodyTimeoutMs is cut off. `parts` must not
-   * change until then. REQUIRES: called at most once.
-   * @param headers names and values in turn
+   * Answers, with Content-Length; a no-op where the client has gone. A client that takes nothing for
+   * bodyTimeoutMs is cut off. REQUIRES: called at most once.
+   * @param headers names and values in turn; no value holds a line break
+   * @returns null where the last byte is with the socket already; else resolves when it is or the client
+   *   is gone, and never rejects. `parts` must not change until then
    */
   respond(
     status: number,
     headers: readonly string[],
     parts: readonly Uint8Array[],
     after: AfterAnswer,
-  ): Promise<void>;
+  ): Promise<void> | null;
 }

@@ -1,7 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { InferError } from "../../../protocols/core/status.ts";
-import type { BodyBuffer } from "./body-buffer.ts";
-import { BodyRead } from "./body-read.ts";
+import type { BodyRead } from "./body-read.ts";
 import type { AfterAnswer, HttpExchange } from "./http-exchange.ts";
 import { byteLengthOf, joinParts, ONE_WRITE_BYTES } from "./join-parts.ts";
 import { headersOf } from "./node-headers.ts";
@@ -21,7 +19,6 @@ export class NodeExchange implements HttpExchange {
   /** The client asked for `100 Continue` before it sends its body. */
   readonly #mustContinue: boolean;
   #isAborted = false;
-  #isReadingStopped = false;
   #read: BodyRead | null = null;
 
   /** @param stallMs how long a client may take nothing of an answer */
@@ -37,21 +34,14 @@ export class NodeExchange implements HttpExchange {
   }
 
   get isReadingStopped(): boolean {
-    return this.#isReadingStopped;
+    return this.#read?.isCutShort ?? false;
   }
 
-  readBody(body: BodyBuffer): Promise<void> {
-    const read = new BodyRead(body);
+  readBody(read: BodyRead): void {
     this.#read = read;
-    this.#req.on("data", (chunk: Uint8Array) => read.take(chunk));
+    this.#req.on("data", (chunk: Uint8Array) => read.take(chunk, false));
     this.#req.on("end", () => read.finish());
     if (this.#mustContinue) this.#res.writeContinue();
-    return read.done;
-  }
-
-  stopReading(reason: InferError): void {
-    this.#isReadingStopped = true;
-    this.#read?.fail(reason);
   }
 
   respond(
@@ -59,8 +49,8 @@ export class NodeExchange implements HttpExchange {
     headers: readonly string[],
     parts: readonly Uint8Array[],
     after: AfterAnswer,
-  ): Promise<void> {
-    if (this.#isAborted) return Promise.resolve();
+  ): Promise<void> | null {
+    if (this.#isAborted) return null;
     const res = this.#res;
     const totalBytes = byteLengthOf(parts);
     const head = [...headers, "content-length", String(totalBytes)];

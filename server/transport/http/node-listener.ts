@@ -36,14 +36,14 @@ export async function createNodeListener(
   });
   /** Connections with a request under way: an answer to garbage behind it would be taken for its own. */
   const busy = new WeakMap<Duplex, number>();
-  const serve = async (req: IncomingMessage, res: ServerResponse, mustContinue: boolean) => {
+  const serve = (req: IncomingMessage, res: ServerResponse, mustContinue: boolean) => {
     const { socket } = req;
     busy.set(socket, (busy.get(socket) ?? 0) + 1);
-    await handler.handle(new NodeExchange(req, res, options.bodyTimeoutMs, mustContinue));
-    busy.set(socket, (busy.get(socket) ?? 0) - 1);
+    res.once("close", () => busy.set(socket, (busy.get(socket) ?? 0) - 1));
+    handler.handle(new NodeExchange(req, res, options.bodyTimeoutMs, mustContinue));
   };
-  server.on("request", (req, res) => void serve(req, res, false));
-  server.on("checkContinue", (req, res) => void serve(req, res, true));
+  server.on("request", (req, res) => serve(req, res, false));
+  server.on("checkContinue", (req, res) => serve(req, res, true));
   server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isWebSocketUpgrade(req)) streams.upgrade(req, socket, head);
     else declineUpgrade(server, req, socket, head);

@@ -1,20 +1,22 @@
 import { InferError } from "../../../protocols/core/status.ts";
 import { readCredential } from "../../access/read-credential.ts";
 
-/** The headers that the server reads; all others are ignored. */
-const KNOWN: ReadonlySet<string> = new Set([
-  "authorization",
-  "content-encoding",
-  "content-length",
-  "host",
-  "inference-header-content-length",
-  "origin",
-  "sec-websocket-protocol",
-  "transfer-encoding",
-  "x-api-key",
-  "x-request-id",
-  "x-request-timeout-ms",
-]);
+/** The headers that the server reads, each with its place; all others are ignored. */
+const PLACES: ReadonlyMap<string, number> = new Map(
+  [
+    "authorization",
+    "content-encoding",
+    "content-length",
+    "host",
+    "inference-header-content-length",
+    "origin",
+    "sec-websocket-protocol",
+    "transfer-encoding",
+    "x-api-key",
+    "x-request-id",
+    "x-request-timeout-ms",
+  ].map((name, place) => [name, place]),
+);
 
 /**
  * The head of one request as both listeners hand it over, so that both judge it alike. A header that
@@ -22,24 +24,27 @@ const KNOWN: ReadonlySet<string> = new Set([
  * to different parsers (request smuggling), and uWebSockets.js lets them through.
  */
 export class RequestHeaders {
-  readonly #values = new Map<string, string>();
+  /** By place; undefined where none came. */
+  readonly #values: (string | undefined)[] = new Array(PLACES.size);
   #duplicate: string | null = null;
 
   /** @param name lower case */
   add(name: string, value: string): void {
-    if (!KNOWN.has(name)) return;
-    const before = this.#values.get(name);
-    if (before === undefined) {
-      this.#values.set(name, value);
+    const place = PLACES.get(name);
+    if (place === undefined) return;
+    const before = this.#values[place] ?? null;
+    if (before === null) {
+      this.#values[place] = value;
     } else if (name === "sec-websocket-protocol") {
-      this.#values.set(name, `${before}, ${value}`);
+      this.#values[place] = `${before}, ${value}`;
     } else if (name !== "x-request-id") {
       this.#duplicate ??= name;
     }
   }
 
   get(name: string): string | null {
-    return this.#values.get(name) ?? null;
+    const place = PLACES.get(name);
+    return place === undefined ? null : (this.#values[place] ?? null);
   }
 
   /**

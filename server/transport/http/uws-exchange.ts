@@ -1,14 +1,11 @@
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
-import type { InferError } from "../../../protocols/core/status.ts";
+import { Buffer } from "node:buffer";
 import { createDeferred, type Deferred } from "../../lib/deferred.ts";
-import type { BodyBuffer } from "./body-buffer.ts";
-import { BodyRead } from "./body-read.ts";
+import type { BodyRead } from "./body-read.ts";
 import type { AfterAnswer, HttpExchange } from "./http-exchange.ts";
 import { byteLengthOf, joinParts, ONE_WRITE_BYTES } from "./join-parts.ts";
 import { RequestHeaders } from "./request-headers.ts";
 import { reasonPhrase } from "./status-line.ts";
-
-const SENT = Promise.resolve();
 
 /**
  * An exchange over uWebSockets.js. The request object dies with the route handler, so everything of
@@ -21,7 +18,6 @@ export class UwsExchange implements HttpExchange {
   readonly #res: HttpResponse;
   readonly #stallMs: number;
   #isAborted = false;
-  #isReadingStopped = false;
   #read: BodyRead | null = null;
   #sending: LargeSend | null = null;
 
@@ -38,22 +34,12 @@ export class UwsExchange implements HttpExchange {
   }
 
   get isReadingStopped(): boolean {
-    return this.#isReadingStopped;
+    return this.#read?.isCutShort ?? false;
   }
 
-  readBody(body: BodyBuffer): Promise<void> {
-    const read = new BodyRead(body);
+  readBody(read: BodyRead): void {
     this.#read = read;
-    this.#res.onData((chunk, isLast) => {
-      read.take(new Uint8Array(chunk));
-      if (isLast) read.finish();
-    });
-    return read.done;
-  }
-
-  stopReading(reason: InferError): void {
-    this.#isReadingStopped = true;
-    this.#read?.fail(reason);
+    this.#res.onData((chunk, isLast) => read.take(Buffer.from(chunk), isLast));
   }
 
   respond(
@@ -61,32 +47,32 @@ export class UwsExchange implements HttpExchange {
     headers: readonly string[],
     parts: readonly Uint8Array[],
     after: AfterAnswer,
-  ): Promise<void> {
-    if (this.#isAborted) return SENT;
-    const totalBytes = byteLengthOf(parts);
-    let sent = SENT;
-    this.#res.cork(() => {
-      this.#writeHead(status, headers, after === "drain-then-close");
-      if (this.method === "HEAD") {
-        this.#res.endWithoutBody(totalBytes, after === "close");
-      } else if (totalBytes <= ONE_WRITE_BYTES) {
-        this.#res.end(joinParts(parts, totalBytes), after === "close");
-      } else {
-        // tryEnd cannot close afterwards; the header asks the client to.
-        if (after === "close") this.#res.writeHeader("connection", "close");
-        this.#sending = new LargeSend(this.#res, parts, totalBytes, this.#stallMs);
-        sent = this.#sending.start();
-      }
-    });
-    return sent;
+  ): Promise<void> | null {
+    if (this.#isAborted) return null;
+    this.#res.cork(() => this.#write(status, headers, parts, after));
+    return this.#sending === null ? null : this.#sending.done;
   }
 
-  #writeHead(status: number, headers: readonly string[], isLast: boolean): void {
-    this.#res.writeStatus(`${status} ${reasonPhrase(status)}`);
-    for (let i = 0; i + 1 < headers.length; i += 2) {
-      this.#res.writeHeader(headers[i] ?? "", headers[i + 1] ?? "");
+  #write(
+    status: number,
+    headers: readonly string[],
+    parts: readonly Uint8Array[],
+    after: AfterAnswer,
+  ): void {
+    const res = this.#res;
+    const totalBytes = byteLengthOf(parts);
+    writeHead(res, status, headers);
+    if (after === "drain-then-close") res.writeHeader("connection", "close");
+    if (this.method === "HEAD") {
+      res.endWithoutBody(totalBytes, after === "close");
+    } else if (totalBytes <= ONE_WRITE_BYTES) {
+      res.end(joinParts(parts, totalBytes), after === "close");
+    } else {
+      // tryEnd cannot close afterwards; the header asks the client to.
+      if (after === "close") res.writeHeader("connection", "close");
+      this.#sending = new LargeSend(res, parts, totalBytes, this.#stallMs);
+      this.#sending.start();
     }
-    if (isLast) this.#res.writeHeader("connection", "close");
   }
 
   #abort(): void {
@@ -94,6 +80,18 @@ export class UwsExchange implements HttpExchange {
     this.#read?.abort();
     this.#sending?.finish();
   }
+}
+
+/**
+ * All headers go as one value with line breaks: each call into the library costs as much as a small
+ * body, and it writes a value as it is. (No value of ours holds a line break, see HttpExchange.)
+ */
+function writeHead(res: HttpResponse, status: number, headers: readonly string[]): void {
+  // The library's own default is 200 OK.
+  if (status !== 200) res.writeStatus(`${status} ${reasonPhrase(status)}`);
+  let value = headers[1] ?? "";
+  for (let i = 2; i + 1 < headers.length; i += 2) value += `\r\n${headers[i]}: ${headers[i + 1]}`;
+  res.writeHeader(headers[0] ?? "", value);
 }
 
 /**
@@ -120,12 +118,15 @@ class LargeSend {
     this.#stallMs = stallMs;
   }
 
-  start(): Promise<void> {
-    if (!this.#pump(0)) {
-      this.#res.onWritable((offset) => this.#pump(offset));
-      this.#stall = setTimeout(() => this.#res.close(), this.#stallMs);
-    }
+  /** Resolves when the last byte is with the socket, or the client is gone. */
+  get done(): Promise<void> {
     return this.#done.promise;
+  }
+
+  start(): void {
+    if (this.#pump(0)) return;
+    this.#res.onWritable((offset) => this.#pump(offset));
+    this.#stall = setTimeout(() => this.#res.close(), this.#stallMs);
   }
 
   /** Also when the client went away: the response object is dead then. */

@@ -26,7 +26,7 @@ export async function createUwsListener(
   const app = uws.App();
   const streams = new UwsStreams(app, handler, context, options);
   app.any("/*", (res, req) => {
-    void handler.handle(new UwsExchange(res, req, options.bodyTimeoutMs));
+    handler.handle(new UwsExchange(res, req, options.bodyTimeoutMs));
   });
   const { socket, port } = await listen(uws, app, options).catch((error: unknown) => {
     app.close();

@@ -26,11 +26,7 @@ export class UpgradeExchange implements HttpExchange {
     socket.on("error", () => socket.destroy());
   }
 
-  readBody(): Promise<void> {
-    return Promise.reject(new Error("an upgrade has no body"));
-  }
-
-  stopReading(): void {
+  readBody(): void {
     throw new Error("an upgrade has no body");
   }
 

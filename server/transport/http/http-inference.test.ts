@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Tensor } from "../../../protocols/core/tensor.ts";
+import { decodeRestResponse, encodeRestRequest } from "../../../protocols/oip-rest/client-codec.ts";
+import { createDeferred } from "../../lib/deferred.ts";
+import { createFakeContext, TEST_OPTIONS } from "../testing/fake-context.ts";
+import type { BodyRead } from "./body-read.ts";
+import type { HttpExchange } from "./http-exchange.ts";
+import { HttpHandler } from "./http-handler.ts";
+import { RequestHeaders } from "./request-headers.ts";
+
+interface Answered {
+  readonly status: number;
+  readonly jsonBytes: number | null;
+  readonly body: Buffer;
+}
+
+/** An exchange without a socket: the test feeds the body, and sees the answer. */
+class FakeExchange implements HttpExchange {
+  readonly method = "POST";
+  readonly path: string;
+  readonly headers = new RequestHeaders();
+  readonly isReadingStopped = false;
+  readonly answered = createDeferred<Answered>();
+  read: BodyRead | null = null;
+
+  constructor(path: string, headers: Readonly<Record<string, string>>) {
+    this.path = path;
+    for (const [name, value] of Object.entries(headers)) this.headers.add(name, value);
+  }
+
+  readBody(read: BodyRead): void {
+    this.read = read;
+  }
+
+  respond(status: number, headers: readonly string[], parts: readonly Uint8Array[]): null {
+    const at = headers.indexOf("inference-header-content-length");
+    const jsonBytes = at < 0 ? null : Number(headers[at + 1]);
+    this.answered.resolve({ status, jsonBytes, body: Buffer.concat(parts) });
+    return null;
+  }
+}
+
+const X: Tensor = { name: "x", datatype: "FP32", shape: [3], data: Float32Array.of(1, -2, 3.5) };
+
+function setUp(binary: boolean) {
+  const context = createFakeContext();
+  const handler = new HttpHandler(context, TEST_OPTIONS);
+  const request = { id: null, inputs: [X], outputs: null };
+  const { body, jsonBytes } = encodeRestRequest(request, { binary });
+  const exchange = new FakeExchange("/v2/models/slow/infer", {
+    host: "127.0.0.1:8000",
+    "content-length": String(body.byteLength),
+    ...(jsonBytes === null ? {} : { "inference-header-content-length": String(jsonBytes) }),
+  });
+  handler.handle(exchange);
+  return { context, handler, exchange, body };
+}
+
+describe("HttpInference", () => {
+  for (const binary of [false, true]) {
+    for (const inBuffer of [false, true]) {
+      const what = `${binary ? "binary" : "JSON"} body in a ${inBuffer ? "Buffer" : "Uint8Array"}`;
+      test(`a ${what} may be overwritten once it was taken`, async () => {
+        const { context, handler, exchange, body } = setUp(binary);
+        const chunk = inBuffer ? Buffer.from(body) : Uint8Array.from(body);
+        exchange.read?.take(chunk, true);
+        chunk.fill(0);
+        assert.equal(context.models.gate.waiting, 1);
+        context.models.gate.openAll();
+        const answer = await exchange.answered.promise;
+        assert.equal(answer.status, 200);
+        const { outputs } = decodeRestResponse(answer.body, answer.jsonBytes);
+        assert.deepEqual(outputs[0]?.data, X.data);
+        await handler.inFlight.whenIdle();
+        assert.equal(context.pipeline.bytes.usedBytes, 0);
+        assert.equal(context.models.leases(), 0);
+      });
+    }
+  }
+
+  test("a body that breaks off leaves nothing behind", async () => {
+    const { context, handler, exchange, body } = setUp(false);
+    exchange.read?.take(Uint8Array.from(body.subarray(0, 5)), false);
+    assert.equal(context.pipeline.bytes.usedBytes, body.byteLength);
+    assert.equal(handler.inFlight.count, 1);
+    exchange.read?.abort();
+    assert.equal((await exchange.answered.promise).status, 499);
+    await handler.inFlight.whenIdle();
+    assert.equal(context.pipeline.bytes.usedBytes, 0);
+    assert.equal(context.models.runs(), 0);
+  });
+});

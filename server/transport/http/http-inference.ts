@@ -1,0 +1,143 @@
+import type { ModelRef } from "../../../protocols/core/infer.ts";
+import { INFERENCE_ID_HEADER } from "../../../protocols/core/inference-id.ts";
+import { InferError } from "../../../protocols/core/status.ts";
+import { oipRestCodec, type RestAnswer } from "../../../protocols/oip-rest/infer-codec.ts";
+import type { Principal } from "../../access/principal.ts";
+import { epochNowMs } from "../../lib/epoch-clock.ts";
+import type { Pipeline } from "../../request/pipeline.ts";
+import { BodyBuffer } from "./body-buffer.ts";
+import type { BodyReceiver } from "./body-read.ts";
+import type { HttpExchange } from "./http-exchange.ts";
+import { byteLengthOf } from "./join-parts.ts";
+
+/** What an inference needs of the handler that admitted it. */
+export interface InferenceHost {
+  readonly pipeline: Pipeline;
+  readonly maxBodyBytes: number;
+  /** Reads the body, within bodyTimeoutMs. Synchronous up to the exchange's `readBody`. */
+  read(exchange: HttpExchange, body: BodyBuffer, receiver: BodyReceiver): void;
+  /** As HttpExchange.respond, closing the connection where the listener closes. */
+  succeed(
+    exchange: HttpExchange,
+    headers: readonly string[],
+    parts: readonly Uint8Array[],
+  ): Promise<void> | null;
+  /** Answers with an error. Never rejects. */
+  refuse(exchange: HttpExchange, requestId: string, thrown: unknown): Promise<void>;
+  /** The request is over. */
+  leave(): void;
+}
+
+/** Who asks for what, after the head was judged. */
+export interface InferenceOrder {
+  readonly ref: ModelRef;
+  readonly principal: Principal;
+  /** null: chunked. */
+  readonly bodyBytes: number | null;
+}
+
+/**
+ * One inference from its head to its last byte: reserve -> read -> infer -> respond -> release. The hot
+ * path: an object and one asynchronous function a request, and a body that came whole is decoded where
+ * it lies.
+ */
+export class HttpInference implements BodyReceiver {
+  readonly #host: InferenceHost;
+  readonly #exchange: HttpExchange;
+  readonly #requestId: string;
+  readonly #order: InferenceOrder;
+  readonly #deadlineEpochMs: number | null;
+  readonly #jsonBytes: number | null;
+  readonly #body: BodyBuffer;
+
+  /** Reserves the body's bytes. @throws InferError; then nothing is held */
+  constructor(
+    host: InferenceHost,
+    exchange: HttpExchange,
+    requestId: string,
+    order: InferenceOrder,
+  ) {
+    assertIdentityEncoding(exchange);
+    this.#host = host;
+    this.#exchange = exchange;
+    this.#requestId = requestId;
+    this.#order = order;
+    this.#deadlineEpochMs = readDeadline(exchange);
+    this.#jsonBytes = exchange.headers.wholeNumber("inference-header-content-length");
+    this.#body = new BodyBuffer(order.bodyBytes, host.maxBodyBytes, host.pipeline.bytes);
+  }
+
+  /** Reads, answers, releases and tells the host. Never throws. REQUIRES: called once, at once. */
+  start(): void {
+    this.#host.read(this.#exchange, this.#body, this);
+  }
+
+  onBody(bytes: Uint8Array, isBorrowed: boolean): void {
+    // The pipeline decodes before it yields. Numbers and strings read from JSON have memory of their
+    // own; tensors of a binary body are views of it.
+    const mustCopy = isBorrowed && this.#jsonBytes !== null;
+    // Not `slice`, which is a view of the same memory where `bytes` is a Buffer.
+    void this.#run(mustCopy ? new Uint8Array(bytes) : bytes);
+  }
+
+  onBodyFailed(reason: InferError): void {
+    void this.#fail(reason);
+  }
+
+  async #run(body: Uint8Array): Promise<void> {
+    const { principal, ref } = this.#order;
+    try {
+      const answer = await this.#host.pipeline.infer({
+        principal,
+        ref,
+        wire: { body, jsonBytes: this.#jsonBytes },
+        codec: oipRestCodec,
+        protocol: "http",
+        deadlineEpochMs: this.#deadlineEpochMs,
+      });
+      this.#body.holdAtLeast(byteLengthOf(answer.parts));
+      const headers = headersOf(answer, this.#requestId);
+      const sent = this.#host.succeed(this.#exchange, headers, answer.parts);
+      if (sent !== null) await sent;
+    } catch (thrown) {
+      await this.#fail(thrown);
+      return;
+    }
+    this.#body.release();
+    this.#host.leave();
+  }
+
+  async #fail(thrown: unknown): Promise<void> {
+    this.#body.release();
+    try {
+      await this.#host.refuse(this.#exchange, this.#requestId, thrown);
+    } finally {
+      this.#host.leave();
+    }
+  }
+}
+
+function headersOf(answer: RestAnswer, requestId: string): string[] {
+  const { contentType, inferenceId, jsonBytes } = answer;
+  const headers = ["content-type", contentType, "x-request-id", requestId];
+  if (inferenceId !== null) headers.push(INFERENCE_ID_HEADER, inferenceId);
+  if (jsonBytes !== null) headers.push("inference-header-content-length", String(jsonBytes));
+  return headers;
+}
+
+/** @throws InferError `invalid-argument` */
+function readDeadline(exchange: HttpExchange): number | null {
+  const timeoutMs = exchange.headers.wholeNumber("x-request-timeout-ms");
+  if (timeoutMs === null) return null;
+  if (timeoutMs > 0) return epochNowMs() + timeoutMs;
+  throw new InferError("invalid-argument", "header 'x-request-timeout-ms' must be positive");
+}
+
+function assertIdentityEncoding(exchange: HttpExchange): void {
+  const encoding = exchange.headers.get("content-encoding");
+  if (encoding === null || encoding.toLowerCase() === "identity") return;
+  throw new InferError(
+    "unsupported",
+    `header 'content-encoding' must be absent or 'identity', got ${JSON.stringify(encoding.slice(0, 40))}`,
+  );
+}
