@@ -5,6 +5,9 @@ import { openAccessRoom } from "./access-room.ts";
 import type { Config } from "./config/config.ts";
 import type { Secrets } from "./config/secrets.ts";
 import type { EngineChannel } from "./engine/connect.ts";
+import { engineThreads } from "./engine/engine-threads.ts";
+import { createNativeEngine } from "./engine/native-engine.ts";
+import { type PickedEngine, pickEngine } from "./engine/pick-engine.ts";
 import { createPortableEngine } from "./engine/portable-engine.ts";
 import { createProcessVetter } from "./engine/process-vetter.ts";
 import { isLoopback } from "./lib/local-host.ts";
@@ -12,6 +15,7 @@ import type { Logger } from "./lib/log.ts";
 import { type MetricsListener, startMetricsListener } from "./lib/metrics-listener.ts";
 import { probePort } from "./lib/probe-port.ts";
 import type { VersionState } from "./models/lifecycle.ts";
+import type { Loader } from "./models/loader.ts";
 import { Manager } from "./models/manager.ts";
 import { type PollOutcome, Reconciler } from "./models/reconciler.ts";
 import type { Source } from "./models/source.ts";
@@ -46,6 +50,8 @@ export interface Endpoints {
   readonly metricsPort: number;
   /** "uWebSockets.js" or "node:http", and why when it is the latter. */
   readonly transport: string;
+  /** "native, ONNX Runtime …", or "portable, …" and why. */
+  readonly engine: string;
   readonly threads: number;
 }
 
@@ -71,6 +77,7 @@ export class App {
   readonly #registry: ReturnType<typeof createMetrics>["registry"];
   readonly #blocks: SharedBlocksOfAll;
   readonly #source: Source;
+  readonly #engine: PickedEngine;
   readonly #transport: { readonly kind: "uws" | "node"; readonly text: string };
   #redis: RedisWake | null = null;
   #metricsListener: MetricsListener | null = null;
@@ -107,6 +114,7 @@ export class App {
     this.#source = source;
     this.#access = access;
     this.#capture = capture;
+    this.#engine = pickEngine(config.engine);
     this.#transport = pickTransport();
     this.#blocks = createBlocks(this.#httpThreads + 1);
     this.#threads = new ThreadGroup({
@@ -122,7 +130,12 @@ export class App {
     const metrics = createMetrics({
       counters: reader,
       gauge: new SharedGauge(this.#blocks.gauge),
-      loaded: () => this.#manager.loaded().map(({ info }) => ({ ...info.id, slot: info.slot })),
+      loaded: () =>
+        this.#manager.loaded().map(({ info, loaded }) => ({
+          ...info.id,
+          slot: info.slot,
+          batches: loaded.batches,
+        })),
       statuses: () => this.#manager.statuses(),
       inflightBytes: () => new ByteBudget(this.#blocks.bytes, 0).usedBytes,
       isReady: () => this.#manager.isReady,
@@ -187,6 +200,7 @@ export class App {
       grpcPort: grpc.port,
       metricsPort: this.#metricsListener.port,
       transport: this.#transport.text,
+      engine: this.#engine.text,
       threads: this.#httpThreads,
     };
   }
@@ -257,18 +271,12 @@ export class App {
     const bringer = new VersionBringer<EngineChannel>({
       source,
       vetter: createProcessVetter({
+        engine: this.#engine.name,
         verdictDir: join(config.home, "cache", "verdicts"),
         timeoutMs: config.vetTimeoutMs,
         maxRssBytes: config.vetMaxRssBytes,
       }),
-      loader: createPortableEngine({
-        engineThreads: config.engineThreads,
-        intraOpThreads: intraOpThreads(config),
-        onSlotLost: (key, reason, refillInMs) => {
-          this.#metrics.engineThreadsLost.inc();
-          this.#options.log.error({ key, reason, refillInMs }, "an engine thread ended by itself");
-        },
-      }),
+      loader: this.#createEngine(),
       slots: createSlotPool(MAX_SLOTS, (slot) => reader.clear(slot)),
       nowMs: Date.now,
       maxQueue: config.maxQueue,
@@ -285,6 +293,22 @@ export class App {
       nowMs: Date.now,
       onFault: (thrown) => this.#onFault(thrown),
       explicit: isExplicit ? new Set(config.loadModel) : null,
+    });
+  }
+
+  #createEngine(): Loader<EngineChannel> {
+    const { config, log } = this.#options;
+    const { addon } = this.#engine;
+    const threads = engineThreads(config, this.#engine.name, availableParallelism());
+    if (addon !== null) {
+      return createNativeEngine({ addon, ...threads, inlineBudgetUs: config.inlineBudgetUs });
+    }
+    return createPortableEngine({
+      ...threads,
+      onSlotLost: (key, reason, refillInMs) => {
+        this.#metrics.engineThreadsLost.inc();
+        log.error({ key, reason, refillInMs }, "an engine thread ended by itself");
+      },
     });
   }
 
@@ -359,9 +383,4 @@ function pickTransport(): { kind: "uws" | "node"; text: string } {
   const { uws, reason } = loadUws();
   if (uws !== null) return { kind: "uws", text: "uWebSockets.js" };
   return { kind: "node", text: `node:http (${reason})` };
-}
-
-function intraOpThreads(config: Config): number {
-  if (config.intraOpThreads > 0) return config.intraOpThreads;
-  return Math.max(1, Math.floor(availableParallelism() / config.engineThreads));
 }

@@ -81,12 +81,13 @@ function announce(
   config: Config,
   io: ServeIo,
 ): void {
-  const { httpPort, grpcPort, metricsPort, transport, threads } = endpoints;
+  const { httpPort, grpcPort, metricsPort, transport, engine, threads } = endpoints;
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
   io.stdout.write(
     `${[
       `repository ${app.sourceDescription}`,
       `transport  ${transport}, ${threads} HTTP thread${threads === 1 ? "" : "s"}`,
+      `engine     ${engine}`,
       `access     ${tellAccess(config)}`,
       `listening  http=http://${host}:${httpPort} grpc=${host}:${grpcPort} metrics=http://${host}:${metricsPort}/metrics`,
     ].join("\n")}\n`,

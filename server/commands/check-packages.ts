@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import type { Engine } from "../config/config.ts";
 import { type Finding, finding } from "./doctor-check.ts";
 
 const run = promisify(execFile);
@@ -21,6 +22,22 @@ export async function checkOnnxRuntime(): Promise<Finding> {
   return error === null
     ? finding("onnxruntime-node", "ok", `${output} loads`)
     : finding("onnxruntime-node", "fail", `does not load, so no model can run: ${error}`);
+}
+
+/**
+ * The engine that `serve` would take. In a child too: the addon is native code.
+ */
+export async function checkEngine(setting: Engine): Promise<Finding> {
+  const { error, output } = await probe(engineProbe(setting));
+  if (error !== null) return finding("engine", "fail", error);
+  const { name, text } = JSON.parse(output) as { name: string; text: string };
+  const isSecondBest = setting === "auto" && name !== "native";
+  return finding("engine", isSecondBest ? "warn" : "ok", text);
+}
+
+function engineProbe(setting: Engine): string {
+  const url = JSON.stringify(new URL("../engine/pick-engine.js", import.meta.url).href);
+  return `const { pickEngine } = await import(${url}); const { name, text } = pickEngine(${JSON.stringify(setting)}); process.stdout.write(JSON.stringify({ name, text }))`;
 }
 
 export async function checkSockets(): Promise<Finding> {

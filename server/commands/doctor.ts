@@ -2,7 +2,7 @@ import { type ConfigInputs, type LoadedConfig, loadConfig, loadPlaces } from "..
 import { checkHome, checkKeys } from "./check-home.ts";
 import { checkCpu, checkMemory, checkNode } from "./check-machine.ts";
 import { checkRedis, checkRepository } from "./check-neighbours.ts";
-import { checkOnnxRuntime, checkSockets } from "./check-packages.ts";
+import { checkEngine, checkOnnxRuntime, checkSockets } from "./check-packages.ts";
 import { type Finding, finding } from "./doctor-check.ts";
 import type { Io } from "./io.ts";
 
@@ -35,6 +35,7 @@ async function checkConfiguration(inputs: ConfigInputs): Promise<Finding[]> {
   const { config, file } = loaded;
   return [
     finding("config", "ok", file ?? "no server.yaml: flags, environment and defaults"),
+    await checkEngine(config.engine),
     checkHome(config.home),
     checkKeys(config),
     await checkRepository(config),

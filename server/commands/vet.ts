@@ -8,6 +8,7 @@ import { GOLDEN_FILE, MANIFEST_FILE, MODEL_FILE } from "../../protocols/reposito
 import type { Manifest } from "../../protocols/repository/schemas.ts";
 import type { Config } from "../config/config.ts";
 import { type ConfigInputs, loadConfig } from "../config/load.ts";
+import { pickEngine } from "../engine/pick-engine.ts";
 import { createProcessVetter } from "../engine/process-vetter.ts";
 import type { VetReport } from "../models/loader.ts";
 import type { LocalVersion } from "../models/source.ts";
@@ -55,6 +56,7 @@ async function judge(args: VetArgs, config: Config, folder: string, cwd: string)
   try {
     const version = stage(args, folder, cwd);
     const vetter = createProcessVetter({
+      engine: pickEngine(config.engine).name,
       verdictDir: join(folder, "verdicts"),
       timeoutMs: config.vetTimeoutMs,
       maxRssBytes: config.vetMaxRssBytes,

@@ -3,6 +3,9 @@ import type { LogLevel } from "../lib/log.ts";
 export const MODEL_CONTROL_MODES = ["none", "poll", "explicit"] as const;
 export type ModelControlMode = (typeof MODEL_CONTROL_MODES)[number];
 
+export const ENGINES = ["auto", "native", "portable"] as const;
+export type Engine = (typeof ENGINES)[number];
+
 /**
  * The whole configuration of `sluice serve` and `sluice pipelines`, frozen. Each key is set by a flag (`--http-port`), an
  * environment variable (`SLUICE_HTTP_PORT`) or a key of server.yaml (`httpPort`), in that order of
@@ -36,10 +39,14 @@ export interface Config {
   /** Requests waiting or running per version. */
   readonly maxQueue: number;
   readonly maxBatchRows: number;
-  /** Engine threads (each with its own session) per version. */
+  /** auto: native where it loads. native where it does not load is an error at start. */
+  readonly engine: Engine;
+  /** Engine threads per version; 0: as many as suit the engine (app.ts). */
   readonly engineThreads: number;
   /** Threads inside one run; 0 divides the machine's cores by engineThreads. */
   readonly intraOpThreads: number;
+  /** Native engine: most microseconds of one run on a serving thread; 0: none there. */
+  readonly inlineBudgetUs: number;
   /** WebSocket: requests in flight and unsent bytes per connection. */
   readonly maxStreamInflight: number;
   readonly maxStreamEgressBytes: number;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { LOG_LEVELS } from "../lib/log.ts";
-import { type Config, MODEL_CONTROL_MODES } from "./config.ts";
+import { type Config, ENGINES, MODEL_CONTROL_MODES } from "./config.ts";
 import type { DefaultContext, Setting, SettingType, SettingValue } from "./setting.ts";
 
 const MIB = 1024 * 1024;
@@ -67,11 +67,17 @@ const SERVING = {
     text: "Requests waiting or running per version; beyond it, queue-full.",
   }),
   maxBatchRows: row(integer(1, 65_536), 64, { text: "Most rows in one batch." }),
-  engineThreads: row(integer(1, 256), 1, {
-    text: "Engine threads per version, each with its own session.",
+  engine: row({ kind: "enum", values: ENGINES }, "auto", {
+    text: "native: the addon, an error where it does not load; portable: onnxruntime-node; auto: native where it loads.",
+  }),
+  engineThreads: row(integer(0, 256), 0, {
+    text: "Engine threads per version. native: threads of its one session, 0 takes a quarter of the cores, 1 to 8; portable: each with a session of its own, 0 takes 1.",
   }),
   intraOpThreads: row(integer(0, 1024), 0, {
     text: "Threads inside one run; 0 divides the cores by engineThreads.",
+  }),
+  inlineBudgetUs: row(integer(0, 100_000), 200, {
+    text: "native: runs that are predicted to take fewer microseconds run on the serving thread; 0: none.",
   }),
   maxStreamInflight: row(integer(1, 65_536), 64, {
     text: "WebSocket: requests in flight per connection.",

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Tensor } from "../../protocols/core/tensor.ts";
-import { shapeKeyOf, splitOutputs, stackInputs, takeBatch } from "./batch-former.ts";
+import {
+  closeOf,
+  dueEpochMsOf,
+  insertByDue,
+  shapeKeyOf,
+  splitOutputs,
+  stackInputs,
+  takeBatch,
+} from "./batch-former.ts";
 
 function job(rows: number, width: number, outputs = ["y"]) {
   const x: Tensor = {
@@ -40,6 +48,38 @@ describe("takeBatch", () => {
 
   it("gives back nothing for an empty queue", () => {
     assert.deepEqual(takeBatch([], { maxRows: 8 }), []);
+  });
+});
+
+describe("closeOf", () => {
+  it("tells why a batch took no more", () => {
+    const close = (pending: ReturnType<typeof job>[], maxRows: number | null) => {
+      const batching = maxRows === null ? null : { maxRows };
+      return closeOf(takeBatch(pending, batching), pending, batching);
+    };
+    assert.equal(close([job(1, 2), job(1, 2)], null), "not-batchable");
+    assert.equal(close([job(0, 2)], 8), "not-batchable");
+    assert.equal(close([job(1, 2)], 8), "alone");
+    assert.equal(close([job(1, 2), job(2, 2)], 8), "all-waiting");
+    assert.equal(close([job(5, 2), job(4, 2)], 8), "rows-full");
+    assert.equal(close([job(1, 2), job(1, 2), job(1, 3)], 8), "shape");
+  });
+});
+
+describe("the order of a queue", () => {
+  it("is by deadline, and by arrival where that is further away than ageing", () => {
+    const queue: { name: string; dueEpochMs: number }[] = [];
+    const add = (name: string, submittedMs: number, deadlineMs: number | null) =>
+      insertByDue(queue, { name, dueEpochMs: dueEpochMsOf(submittedMs, deadlineMs) });
+    add("old", 0, null);
+    add("far", 10, 100_000);
+    add("near", 20, 60);
+    add("old too", 0, null);
+    add("young and near", 400, 500);
+    assert.deepEqual(
+      queue.map(({ name }) => name),
+      ["near", "old", "old too", "far", "young and near"],
+    );
   });
 });
 

@@ -1,5 +1,6 @@
 import type { NumericData } from "../../protocols/core/datatype.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
+import type { BatchClose } from "../models/loader.ts";
 import type { Batching } from "../models/servable.ts";
 
 /** What batching needs to know of a job. */
@@ -9,8 +10,24 @@ export interface Batchable {
   readonly shapeKey: string;
 }
 
+/** Who waited so long is due, whatever its deadline: the young must not pass the old for ever. */
+const AGEING_MS = 250;
+
+/** When a job should run: its deadline, or its arrival and AGEING_MS, whichever is earlier. Epoch milliseconds. */
+export function dueEpochMsOf(submittedEpochMs: number, deadlineEpochMs: number | null): number {
+  const agedMs = submittedEpochMs + AGEING_MS;
+  return deadlineEpochMs === null ? agedMs : Math.min(deadlineEpochMs, agedMs);
+}
+
+/** Puts a job behind those that are due no later. */
+export function insertByDue<T extends { readonly dueEpochMs: number }>(queue: T[], job: T): void {
+  let at = queue.length;
+  while (at > 0 && (queue[at - 1] as T).dueEpochMs > job.dueEpochMs) at -= 1;
+  queue.splice(at, 0, job);
+}
+
 /**
- * Takes the next batch out of a queue (oldest first): the first job and every later one of the same
+ * Takes the next batch out of a queue (those due first first): the first job and every later one of the same
  * shape beyond dimension 0, while the rows fit. What does not fit stays, in order.
  */
 export function takeBatch<T extends Batchable>(pending: T[], batching: Batching | null): T[] {
@@ -32,6 +49,21 @@ export function takeBatch<T extends Batchable>(pending: T[], batching: Batching 
     pending.splice(i, 1);
   }
   return batch;
+}
+
+/** Why a batch took no more. @param left what still waits, after takeBatch */
+export function closeOf(
+  batch: readonly Batchable[],
+  left: readonly Batchable[],
+  batching: Batching | null,
+): BatchClose {
+  const first = batch[0];
+  if (batching === null || first === undefined || rowsOf(first) === null) return "not-batchable";
+  if (left.some((job) => job.shapeKey === first.shapeKey && rowsOf(job) !== null)) {
+    return "rows-full";
+  }
+  if (left.length > 0) return "shape";
+  return batch.length === 1 ? "alone" : "all-waiting";
 }
 
 /** Rows of a job, or null when its inputs do not agree on one or it has none. */

@@ -7,9 +7,9 @@ import { parseManifest } from "../../protocols/repository/documents.ts";
 import { MODEL_FILE } from "../../protocols/repository/layout.ts";
 import { VetRefusal, type VetReport } from "../models/loader.ts";
 import { type GoldenCase, readGolden } from "./golden.ts";
-import { isRunnable, type OnnxSession, openOnnxSession } from "./onnx-session.ts";
 import { isClose, proveBatching } from "./prove-batching.ts";
 import { sampleInputs, ZEROS } from "./sample-inputs.ts";
+import type { OnnxSession, SessionKind } from "./session-kind.ts";
 
 /** Operator domains that come with the runtime; anything else needs native code that we do not load. */
 const KNOWN_DOMAINS: ReadonlySet<string> = new Set(["", "ai.onnx", "ai.onnx.ml", "com.microsoft"]);
@@ -19,16 +19,17 @@ export type Judgement = Omit<VetReport, "peakRssBytes">;
 /**
  * Judges one version from its folder: parse before the runtime sees it, load, compare with the
  * manifest, run. Runs in the vetting child only. @throws VetRefusal with what is wrong
+ * @param sessions of the engine that will serve
  */
-export async function judgeModel(directory: string): Promise<Judgement> {
+export async function judgeModel(directory: string, sessions: SessionKind): Promise<Judgement> {
   const modelPath = join(directory, MODEL_FILE);
   const manifest = parseManifest("manifest.json", readFileSync(join(directory, "manifest.json")));
   const summary = refuseOn("the file is not a usable ONNX model", () =>
     inspectModel(readFileSync(modelPath)),
   );
   assertKnownOperators(summary);
-  assertRunnable(manifest.signature);
-  const session = await openOnnxSession(modelPath, 1).catch((thrown: unknown) => {
+  assertRunnable(manifest.signature, sessions);
+  const session = await sessions.open(modelPath, 1).catch((thrown: unknown) => {
     throw new VetRefusal(`the runtime cannot load it: ${shorten(thrown)}`);
   });
   assertSameSignature("manifest", manifest.signature, summary.signature);
@@ -53,9 +54,9 @@ function assertKnownOperators(summary: OnnxSummary): void {
   }
 }
 
-function assertRunnable(signature: Signature): void {
+function assertRunnable(signature: Signature, sessions: SessionKind): void {
   for (const tensor of [...signature.inputs, ...signature.outputs]) {
-    if (!isRunnable(tensor.datatype)) {
+    if (!sessions.carries(tensor.datatype)) {
       throw new VetRefusal(
         `'${tensor.name}' is ${tensor.datatype}, which this engine cannot carry`,
       );

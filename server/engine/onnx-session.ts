@@ -2,6 +2,7 @@ import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { arrayOf, type Datatype, type NumericData } from "../../protocols/core/datatype.ts";
 import type { Signature } from "../../protocols/core/signature.ts";
 import type { Tensor, TensorData } from "../../protocols/core/tensor.ts";
+import type { OnnxSession, SessionKind } from "./session-kind.ts";
 
 /**
  * The only file that knows onnxruntime-node. Its create() and run() are synchronous native calls:
@@ -31,26 +32,15 @@ const FROM_ORT = new Map<string, Datatype>(
   Object.entries(TO_ORT).map(([datatype, type]) => [type, datatype as Datatype]),
 );
 
-/** Datatypes that this runtime's binding can carry (no bfloat16). */
-export function isRunnable(datatype: Datatype): boolean {
-  return TO_ORT[datatype] !== undefined;
-}
-
-export interface OnnxSession {
-  readonly signature: Signature;
-  /** One run. Outputs own their memory. Rejects with the runtime's own message. */
-  run(inputs: readonly Tensor[], outputs: readonly string[]): Promise<Tensor[]>;
-  /** Frees the graph. REQUIRES: no run in flight. */
-  release(): Promise<void>;
-}
-
 const LOG_FATAL_ONLY = 4;
 
-/** @param modelPath a file in a folder of our own: external data is resolved beside it */
-export async function openOnnxSession(
-  modelPath: string,
-  intraOpThreads: number,
-): Promise<OnnxSession> {
+/** The portable engine's graphs. No bfloat16: the binding cannot carry it. */
+export const portableSessions: SessionKind = {
+  carries: (datatype) => TO_ORT[datatype] !== undefined,
+  open: openSession,
+};
+
+async function openSession(modelPath: string, intraOpThreads: number): Promise<OnnxSession> {
   const session = await InferenceSession.create(modelPath, {
     intraOpNumThreads: intraOpThreads,
     interOpNumThreads: 1,

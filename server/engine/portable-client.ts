@@ -3,7 +3,8 @@ import { InferError } from "../../protocols/core/status.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
 import { epochNowMs } from "../lib/epoch-clock.ts";
-import type { Job, JobResult, Servable, ServableInfo } from "../models/servable.ts";
+import type { Job, JobResult, ServableInfo } from "../models/servable.ts";
+import type { ConnectedServable } from "./connected-servable.ts";
 import type {
   PortableChannel,
   SlotAnswer,
@@ -12,12 +13,6 @@ import type {
   SlotOffer,
 } from "./portable-messages.ts";
 import { packTensors } from "./transferable.ts";
-
-/** A servable on one serving thread, and how to let it go. */
-export interface ConnectedServable extends Servable {
-  /** Closes the channel. REQUIRES: no lease on this thread. */
-  close(): void;
-}
 
 interface SlotLine {
   readonly port: MessagePort;

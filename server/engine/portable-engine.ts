@@ -7,7 +7,6 @@ import type { Tensor } from "../../protocols/core/tensor.ts";
 import { MODEL_FILE } from "../../protocols/repository/layout.ts";
 import { siblingUrl } from "../lib/sibling-url.ts";
 import type { LoadedVersion, Loader, LoadOptions } from "../models/loader.ts";
-import { readGolden } from "./golden.ts";
 import type {
   FromSlot,
   PortableChannel,
@@ -15,7 +14,8 @@ import type {
   SlotTask,
   ToSlot,
 } from "./portable-messages.ts";
-import { sampleInputs, ZEROS } from "./sample-inputs.ts";
+import { createRunBlock, RunReader } from "./run-counters.ts";
+import { warmupInputs } from "./warmup-inputs.ts";
 
 export interface PortableOptions {
   /** Worker threads, each with a session of its own, per version. */
@@ -67,6 +67,7 @@ class PortableVersion implements LoadedVersion<PortableChannel> {
   readonly #tasks = new Set<{ readonly control: MessagePort; readonly ended: Promise<string> }>();
   readonly #links = new Set<MessagePort>();
   readonly #unloading = new AbortController();
+  readonly #runs = new RunReader();
   /** Slots lost in a row. */
   #losses = 0;
 
@@ -102,6 +103,8 @@ class PortableVersion implements LoadedVersion<PortableChannel> {
       throw thrown;
     }
   }
+
+  batches: RunReader["batches"] = (placement, closedBy) => this.#runs.batches(placement, closedBy);
 
   connect(): { channel: PortableChannel; transferList: readonly MessagePort[] } {
     const { port1, port2 } = new MessageChannel();
@@ -182,11 +185,14 @@ class PortableVersion implements LoadedVersion<PortableChannel> {
 
   #taskFor(control: MessagePort): SlotTask {
     const { version, report, maxBatchRows } = this.#load;
+    const runs = createRunBlock();
+    this.#runs.watch(runs);
     return {
       modelPath: join(version.directory, MODEL_FILE),
       intraOpThreads: this.#options.intraOpThreads,
       batching: report.isBatchable ? { maxRows: maxBatchRows } : null,
       warmup: this.#warmup,
+      runs,
       control,
     };
   }
@@ -195,13 +201,6 @@ class PortableVersion implements LoadedVersion<PortableChannel> {
 function refillWaitMs(losses: number): number {
   if (losses < PROMPT_REFILLS) return 0;
   return Math.min(REFILL_FIRST_MS * 2 ** (losses - PROMPT_REFILLS), REFILL_MAX_MS);
-}
-
-/** A golden request, else zeros where vetting found that the graph takes them. */
-function warmupInputs({ version, report }: LoadOptions): readonly Tensor[] | null {
-  const [golden] = readGolden(version.directory);
-  if (golden !== undefined) return golden.inputs;
-  return report.sampleMs === null ? null : sampleInputs(report.signature, ZEROS);
 }
 
 /** A new port to the slot; what is sent before the slot has its end is kept. */

@@ -16,6 +16,8 @@ export interface SlotTask {
   readonly batching: Batching | null;
   /** Inputs of the warm-up run; null where vetting found none that the graph takes. */
   readonly warmup: readonly Tensor[] | null;
+  /** This slot's run counters (run-counters.ts). */
+  readonly runs: SharedArrayBuffer;
   readonly control: MessagePort;
 }
 

@@ -1,10 +1,20 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 import { epochNowMs } from "../lib/epoch-clock.ts";
+import type { BatchClose } from "../models/loader.ts";
 import type { Batching } from "../models/servable.ts";
-import { rowsOf, shapeKeyOf, splitOutputs, stackInputs, takeBatch } from "./batch-former.ts";
+import {
+  closeOf,
+  dueEpochMsOf,
+  insertByDue,
+  rowsOf,
+  shapeKeyOf,
+  splitOutputs,
+  stackInputs,
+  takeBatch,
+} from "./batch-former.ts";
 import { describeRunFailure } from "./describe-run-failure.ts";
-import { type OnnxSession, openOnnxSession } from "./onnx-session.ts";
+import { portableSessions } from "./onnx-session.ts";
 import type {
   FromSlot,
   SlotAnswer,
@@ -13,6 +23,8 @@ import type {
   SlotTask,
   ToSlot,
 } from "./portable-messages.ts";
+import { RunCounter } from "./run-counters.ts";
+import type { OnnxSession } from "./session-kind.ts";
 import { packTensors } from "./transferable.ts";
 
 /**
@@ -24,25 +36,30 @@ import { packTensors } from "./transferable.ts";
 interface Pending extends SlotJob {
   readonly port: MessagePort;
   readonly shapeKey: string;
+  readonly dueEpochMs: number;
 }
 
 class Slot {
   readonly #session: OnnxSession;
   readonly #pending: Pending[] = [];
   readonly #ports = new Set<MessagePort>();
+  readonly #runs: RunCounter;
   #isRunning = false;
   #batching: Batching | null;
 
   constructor(session: OnnxSession, task: SlotTask) {
     this.#session = session;
     this.#batching = task.batching;
+    this.#runs = new RunCounter(task.runs);
   }
 
   attach(port: MessagePort): void {
     this.#ports.add(port);
     port.on("message", (message: SlotJobs) => {
-      for (const job of message.jobs)
-        this.#pending.push({ ...job, port, shapeKey: shapeKeyOf(job) });
+      for (const job of message.jobs) {
+        const dueEpochMs = dueEpochMsOf(job.submittedEpochMs, job.deadlineEpochMs);
+        insertByDue(this.#pending, { ...job, port, shapeKey: shapeKeyOf(job), dueEpochMs });
+      }
       if (!this.#isRunning) void this.#drain();
     });
     port.on("close", () => this.#ports.delete(port));
@@ -61,7 +78,8 @@ class Slot {
       await new Promise(setImmediate);
       while (this.#pending.length > 0) {
         this.#dropExpired();
-        await this.#runBatch(takeBatch(this.#pending, this.#batching));
+        const batch = takeBatch(this.#pending, this.#batching);
+        await this.#runBatch(batch, closeOf(batch, this.#pending, this.#batching));
       }
     } finally {
       this.#isRunning = false;
@@ -81,9 +99,10 @@ class Slot {
     }
   }
 
-  async #runBatch(jobs: readonly Pending[]): Promise<void> {
+  async #runBatch(jobs: readonly Pending[], closedBy: BatchClose): Promise<void> {
     const first = jobs[0];
     if (first === undefined) return;
+    this.#runs.add("engine", closedBy, 1);
     const startMs = epochNowMs();
     try {
       const inputs = jobs.length === 1 ? first.inputs : stackInputs(jobs);
@@ -93,7 +112,7 @@ class Slot {
       if (perJob === null) {
         // Proved with small shapes, wrong with these: never stack again, and run each alone now.
         this.#batching = null;
-        for (const job of jobs) await this.#runBatch([job]);
+        for (const job of jobs) await this.#runBatch([job], "not-batchable");
         return;
       }
       answerAll(jobs, perJob, startMs, computeMs);
@@ -108,7 +127,7 @@ class Slot {
       fail(jobs[0] as Pending, "invalid-argument", describeRunFailure(thrown));
       return;
     }
-    for (const job of jobs) await this.#runBatch([job]);
+    for (const job of jobs) await this.#runBatch([job], "not-batchable");
   }
 }
 
@@ -154,7 +173,7 @@ export async function serveSlot(task: SlotTask): Promise<void> {
   const tell = (message: FromSlot) => control.postMessage(message);
   let slot: Slot;
   try {
-    const session = await openOnnxSession(task.modelPath, task.intraOpThreads);
+    const session = await portableSessions.open(task.modelPath, task.intraOpThreads);
     tell({ kind: "loaded" });
     if (task.warmup !== null) {
       await session.run(

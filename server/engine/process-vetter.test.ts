@@ -17,11 +17,26 @@ import {
   slowModel,
   stateModel,
 } from "../testing/tiny-models.ts";
+import { loadNativeRuntime } from "./native-runtime.ts";
+import type { EngineName } from "./pick-engine.ts";
 import { createProcessVetter } from "./process-vetter.ts";
 
 const NO_SIGNAL = new AbortController().signal;
 
-describe("vetting in a child process", () => {
+for (const engine of ["portable", "native"] as const) {
+  describe(`vetting in a child process, ${engine} engine`, skipUnlessLoads(engine), () =>
+    vetting(engine),
+  );
+}
+
+function skipUnlessLoads(engine: EngineName): { skip: string | false } {
+  const { reason } = loadNativeRuntime();
+  return {
+    skip: engine === "native" && reason !== null ? `the addon does not load: ${reason}` : false,
+  };
+}
+
+function vetting(engine: EngineName): void {
   let folder = "";
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "sluice-vet-test-"));
@@ -30,6 +45,7 @@ describe("vetting in a child process", () => {
 
   const vetter = (limits: { timeoutMs?: number; maxRssBytes?: number } = {}) =>
     createProcessVetter({
+      engine,
       verdictDir: join(folder, "verdicts"),
       timeoutMs: limits.timeoutMs ?? 30_000,
       maxRssBytes: limits.maxRssBytes ?? 2 ** 32,
@@ -86,7 +102,9 @@ describe("vetting in a child process", () => {
 
   it("refuses datatypes that the engine cannot carry", async () => {
     const version = localVersion(folder, identityModel("BF16"));
-    await assert.rejects(vetter().vet(version, NO_SIGNAL), refusal(/BF16, which this engine/));
+    const verdict = vetter().vet(version, NO_SIGNAL);
+    if (engine === "native") assert.equal((await verdict).isBatchable, true);
+    else await assert.rejects(verdict, refusal(/BF16, which this engine/));
   });
 
   it("kills a child that takes too long or too much memory, and may try again", async () => {
@@ -113,7 +131,7 @@ describe("vetting in a child process", () => {
 
   it("judges all the same where the verdict cannot be kept", async () => {
     const verdictDir = join(folder, "full");
-    const limits = { verdictDir, timeoutMs: 30_000, maxRssBytes: 2 ** 32 };
+    const limits = { engine, verdictDir, timeoutMs: 30_000, maxRssBytes: 2 ** 32 };
     const version = localVersion(folder, scaleModel(79));
     await createProcessVetter(limits).vet(version, NO_SIGNAL);
     const verdict = join(verdictDir, readdirSync(verdictDir)[0] as string);
@@ -129,7 +147,7 @@ describe("vetting in a child process", () => {
     const left = readdirSync(join(folder, "verdicts")).filter((name) => !name.endsWith(".json"));
     assert.deepEqual(left, []);
   });
-});
+}
 
 function refusal(message: RegExp) {
   return (thrown: unknown) => {

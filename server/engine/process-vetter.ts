@@ -8,9 +8,12 @@ import { parseManifest, sha256Hex } from "../../protocols/repository/documents.t
 import { siblingUrl } from "../lib/sibling-url.ts";
 import { VetRefusal, type VetReport, type Vetter } from "../models/loader.ts";
 import type { LocalVersion } from "../models/source.ts";
+import type { EngineName } from "./pick-engine.ts";
 import type { VetMessage, VetOrder } from "./vet-messages.ts";
 
 export interface VetterOptions {
+  /** The engine that will serve: it judges, and its verdicts are its own. */
+  readonly engine: EngineName;
   /** Folder for verdicts, one small file per version content. */
   readonly verdictDir: string;
   readonly timeoutMs: number;
@@ -54,11 +57,13 @@ function settleVerdict(verdict: Verdict): VetReport {
   return verdict.report;
 }
 
-/** By what was judged: files and signature, not the version's number. */
+/** By what was judged and with what: files, signature and engine, not the version's number. */
 function verdictPath(options: VetterOptions, version: LocalVersion): string {
   const path = join(version.directory, "manifest.json");
   const { files, signature } = parseManifest("manifest.json", readFileSync(path));
-  const judged = new TextEncoder().encode(JSON.stringify([files, signature, RUNTIME]));
+  const judged = new TextEncoder().encode(
+    JSON.stringify([files, signature, options.engine, RUNTIME]),
+  );
   return join(options.verdictDir, `${sha256Hex(judged)}.v${RULES_VERSION}.json`);
 }
 
@@ -161,7 +166,7 @@ function watchChild(
     });
     if (signal.aborted) onAbort();
     try {
-      child.send({ directory: version.directory } satisfies VetOrder);
+      child.send({ engine: options.engine, directory: version.directory } satisfies VetOrder);
     } catch (thrown) {
       // It could not be started; "close" still comes and cleans up.
       stop(thrown instanceof Error ? thrown : new Error(String(thrown)));

@@ -1,8 +1,8 @@
 import type { Signature } from "../../protocols/core/signature.ts";
 import type { Tensor, TensorData } from "../../protocols/core/tensor.ts";
 import { stackInputs } from "./batch-former.ts";
-import type { OnnxSession } from "./onnx-session.ts";
 import { randomFill, sampleInputs } from "./sample-inputs.ts";
+import type { OnnxSession } from "./session-kind.ts";
 
 const ROWS = 3;
 /** Kernels differ between batch sizes in the last bits; a row that sees its neighbours by far more. */

@@ -1,4 +1,5 @@
 import type { VetReport } from "../models/loader.ts";
+import type { EngineName } from "./pick-engine.ts";
 
 /** What a vetting child says before it ends; silence means that it crashed. */
 export type VetMessage =
@@ -6,5 +7,7 @@ export type VetMessage =
   | { readonly kind: "refused"; readonly reason: string };
 
 export interface VetOrder {
+  /** The engine that will serve. */
+  readonly engine: EngineName;
   readonly directory: string;
 }

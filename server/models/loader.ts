@@ -32,8 +32,30 @@ export class VetRefusal extends Error {
   }
 }
 
+/** Where a batch ran: on the serving thread that it came in on, or on a thread of the engine. */
+export const PLACEMENTS = ["inline", "engine"] as const;
+export type PlacementName = (typeof PLACEMENTS)[number];
+
+/**
+ * Why a batch took no more requests. `not-batchable`: rows of the model may not be stacked, or the
+ * request has none; `alone`: nothing else waited; `all-waiting`: everything that waited is in it;
+ * `rows-full`: the next one would pass maxBatchRows; `shape`: what else waited has other shapes or
+ * outputs; `budget`: the next one would pass inlineBudgetUs.
+ */
+export const BATCH_CLOSES = [
+  "not-batchable",
+  "alone",
+  "all-waiting",
+  "rows-full",
+  "shape",
+  "budget",
+] as const;
+export type BatchClose = (typeof BATCH_CLOSES)[number];
+
 /** A loaded version, on the control thread. `Channel` is what a serving thread needs to use it. */
 export interface LoadedVersion<Channel> {
+  /** Batches run so far, over all threads. */
+  batches(placement: PlacementName, closedBy: BatchClose): number;
   /** A new channel for one serving thread; transferable with `transferList`. */
   connect(): { channel: Channel; transferList: readonly Transferable[] };
   /** Frees memory. REQUIRES: every channel is closed. Never aborts a started native call. */

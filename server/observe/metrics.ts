@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { VERSION_STATES } from "../models/lifecycle.ts";
+import { BATCH_CLOSES, type BatchClose, PLACEMENTS, type PlacementName } from "../models/loader.ts";
 import type { VersionStatus } from "../models/serving-map.ts";
 import {
   BATCH_BOUNDS,
@@ -22,6 +23,8 @@ export interface MetricsParts {
     readonly model: string;
     readonly version: number;
     readonly slot: number;
+    /** Batches run so far. */
+    readonly batches: (placement: PlacementName, closedBy: BatchClose) => number;
   }[];
   readonly statuses: () => readonly { readonly model: string; readonly status: VersionStatus }[];
   readonly inflightBytes: () => number;
@@ -59,6 +62,7 @@ export function createMetrics(parts: MetricsParts): {
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED_DEFAULTS) registry.removeSingleMetric(name);
   registerRequests(registry, parts);
+  registerBatches(registry, parts);
   registerHistograms(registry, parts);
   registerGauges(registry, parts);
   if (parts.capture !== null) registerCapture(registry, parts.capture);
@@ -117,6 +121,27 @@ function registerRequests(registry: Registry, parts: MetricsParts): void {
           for (const code of OUTCOMES) {
             const count = parts.counters.requests(slot, protocol, code);
             if (count > 0) this.inc({ model, version, protocol, code }, count);
+          }
+        }
+      }
+    },
+  });
+}
+
+function registerBatches(registry: Registry, parts: MetricsParts): void {
+  new Counter({
+    name: "sluice_batches_total",
+    help: "Runs of the engine, by where they ran and why each batch took no more requests.",
+    labelNames: ["model", "version", "placement", "closed_by"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { model, version, batches } of parts.loaded()) {
+        for (const placement of PLACEMENTS) {
+          for (const closedBy of BATCH_CLOSES) {
+            const count = batches(placement, closedBy);
+            const labels = { model, version: String(version), placement, closed_by: closedBy };
+            if (count > 0) this.inc(labels, count);
           }
         }
       }

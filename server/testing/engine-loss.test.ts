@@ -13,9 +13,13 @@ const CALLS_PER_CLIENT = 4;
 /** One more than are made good at once: the last waits for its turn. */
 const LOSSES = 4;
 
-describe("an engine thread that ends by itself", () => {
+describe("an engine thread of the portable engine that ends by itself", () => {
   it("fails only its own requests, as unavailable, and is replaced", async () => {
-    const server = await startScenario({ engineThreads: "2", maxBatchRows: "1" });
+    const server = await startScenario({
+      engine: "portable",
+      engineThreads: "2",
+      maxBatchRows: "1",
+    });
     const threads = watchThreads();
     await publishTiny(openStore(server.repository), "slow", slowModel(30));
     await server.whenState("slow", 1, "ready");
@@ -49,7 +53,7 @@ describe("an engine thread that ends by itself", () => {
   });
 
   it("does not keep the server from stopping while it is replaced", async () => {
-    const server = await startScenario({ engineThreads: "1" });
+    const server = await startScenario({ engine: "portable", engineThreads: "1" });
     const threads = watchThreads();
     await publishTiny(openStore(server.repository), "slow", slowModel(30));
     await server.whenState("slow", 1, "ready");

@@ -100,6 +100,10 @@ describe("a model put in a folder", () => {
       /sluice_request_duration_seconds_bucket\{model="scale",version="2",le="0.001"\} \d+/,
     );
     assert.match(text, /sluice_version_state\{model="scale",version="2",state="ready"\} 1/);
+    assert.match(
+      text,
+      /sluice_batches_total\{model="scale",version="2",placement="(inline|engine)",closed_by="[a-z-]+"\} \d+/,
+    );
     assert.match(text, /sluice_ready 1/);
     const log = join(server.home, "audit.jsonl");
     assert.equal((await verifyAuditLog(log)).brokenAt, null);
@@ -122,6 +126,33 @@ describe("a model put in a folder", () => {
     assert.equal(await codeOf(ask("scale", "99")), "version-not-found");
     assert.equal(await codeOf(ask("scale", "nightly")), "version-not-found");
     await client.close();
+  });
+});
+
+describe("the portable engine", () => {
+  it("answers over every protocol, swaps, and counts its batches", async () => {
+    const server = await startScenario({ engine: "portable" });
+    assert.match(server.endpoints.engine, /^portable, .*as set/);
+    const store = openStore(server.repository);
+    const clients = [server.http(), server.grpc(), await server.webSocket()];
+    for (const [version, y] of [
+      [1, [2, 4, 6, 8]],
+      [2, [3, 6, 9, 12]],
+    ] as const) {
+      await publishTiny(store, "scale", scaleModel(version + 1));
+      await server.whenState("scale", version, "ready");
+      for (const client of clients) {
+        assert.deepEqual(await answerOf(client), { modelVersion: String(version), y });
+      }
+    }
+    const metricsUrl = `http://127.0.0.1:${server.endpoints.metricsPort}/metrics`;
+    const text = await (await fetch(metricsUrl)).text();
+    assert.match(
+      text,
+      /sluice_batches_total\{model="scale",version="2",placement="engine",closed_by="alone"\} 3/,
+    );
+    await Promise.all(clients.map((client) => client.close()));
+    assert.equal(await server.stop(), true);
   });
 });
 

@@ -6,6 +6,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { LabelRecord } from "../../protocols/capture/capture-record.ts";
 import { DEFAULT_LIMITS } from "../../protocols/core/limits.ts";
 import { InferError } from "../../protocols/core/status.ts";
+import { installNumberAccelerator } from "../../protocols/oip-rest/number-accelerator.ts";
 import type { Gatekeeper } from "../access/gatekeeper.ts";
 import {
   createKeyGatekeeper,
@@ -14,6 +15,7 @@ import {
   type KeyGatekeeper,
 } from "../access/key-gatekeeper.ts";
 import type { Principal } from "../access/principal.ts";
+import { loadNumberFunctions } from "../engine/native-runtime.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { ThreadCapture } from "../observe/capture/thread-capture.ts";
@@ -174,5 +176,6 @@ class ServingThread {
 }
 
 if (parentPort !== null) {
+  installNumberAccelerator(loadNumberFunctions());
   await new ServingThread(workerData as ThreadBirth, parentPort).start();
 }

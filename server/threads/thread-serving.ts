@@ -1,5 +1,5 @@
 import { connectServable } from "../engine/connect.ts";
-import type { ConnectedServable } from "../engine/portable-client.ts";
+import type { ConnectedServable } from "../engine/connected-servable.ts";
 import { LeaseCounter } from "../models/lease.ts";
 import type { ServableKey } from "../models/servable.ts";
 import { ServingMap, type ServingModel } from "../models/serving-map.ts";

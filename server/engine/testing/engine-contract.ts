@@ -8,11 +8,26 @@ import type { Signature } from "../../../protocols/core/signature.ts";
 import { InferError } from "../../../protocols/core/status.ts";
 import type { Tensor } from "../../../protocols/core/tensor.ts";
 import { inspectModel } from "../../../protocols/onnx/inspect-model.ts";
-import type { LoadedVersion, Loader, VetReport } from "../../models/loader.ts";
+import { epochNowMs } from "../../lib/epoch-clock.ts";
+import {
+  BATCH_CLOSES,
+  type LoadedVersion,
+  type Loader,
+  PLACEMENTS,
+  type VetReport,
+} from "../../models/loader.ts";
 import type { Job, ServableInfo } from "../../models/servable.ts";
-import { identityModel, scaleModel, slowModel } from "../../testing/tiny-models.ts";
+import {
+  floats as constant,
+  identityModel,
+  modelOf,
+  node,
+  scaleModel,
+  slowModel,
+  value,
+} from "../../testing/tiny-models.ts";
 import { connectServable, type EngineChannel } from "../connect.ts";
-import type { ConnectedServable } from "../portable-client.ts";
+import type { ConnectedServable } from "../connected-servable.ts";
 
 /**
  * What every engine must do, told through the interfaces of models/loader.ts and the channel. Run it
@@ -102,6 +117,96 @@ export function engineContract(
       assert.equal(all[0], 9);
     });
 
+    it("gives each request of a batch memory of its own", async () => {
+      const { client } = await load(scaleModel(1), { isBatchable: true });
+      for (let round = 0; round < 6; round += 1) {
+        const answers = await Promise.all(
+          [1, 2, 3].map((value) => client.run(jobOf([row(value)]))),
+        );
+        const [first, ...others] = answers.map(({ outputs }) => outputs[0]?.data as Float32Array);
+        first?.fill(99);
+        const rest = others.map((data) => [...data]);
+        assert.deepEqual(rest, [
+          [2, 2, 2, 2],
+          [3, 3, 3, 3],
+        ]);
+      }
+    });
+
+    it("keeps an answer as it was while others are computed", async () => {
+      const { client } = await load(scaleModel(2), { isBatchable: true });
+      const kept = await client.run(jobOf([row(21)]));
+      for (let i = 0; i < 300; i += 1) await client.run(jobOf([row(i)]));
+      assert.deepEqual(floatsOf(kept.outputs[0]), [42, 42, 42, 42]);
+    });
+
+    it("answers large outputs whole", async () => {
+      const { client } = await load(scaleModel(2), { isBatchable: true });
+      for (let round = 0; round < 6; round += 1) {
+        const { outputs } = await client.run(jobOf([floats("x", [50_000, 4])]));
+        const y = floatsOf(outputs[0]);
+        assert.deepEqual([y.length, y[1], y[199_999]], [200_000, 2, 399_998]);
+      }
+    });
+
+    it("fails a bad request alone, not what it was stacked with", async () => {
+      const { client } = await load(lookupModel(), { isBatchable: true });
+      // First on threads of the engine, then wherever it has learned to run them.
+      for (let round = 0; round < 8; round += 1) {
+        const outcomes = await Promise.allSettled(
+          [0n, 1n, 7n, 3n].map((at) => client.run(jobOf([index(at)]))),
+        );
+        assert.deepEqual(
+          outcomes.map((each) =>
+            each.status === "fulfilled" ? floatsOf(each.value.outputs[0]) : each.status,
+          ),
+          [[10], [11], "rejected", [13]],
+        );
+        const { reason } = outcomes[2] as PromiseRejectedResult;
+        assert.ok(reason instanceof InferError, String(reason));
+        assert.equal(reason.code, "invalid-argument");
+        assert.match(reason.message, /^the model's graph refused the request: .*out of.*7/);
+      }
+    });
+
+    it("runs first what is due first", async () => {
+      const { client } = await load(slowModel(15));
+      const order: string[] = [];
+      const settle = (name: string, deadlineInMs: number | null) => {
+        const deadlineEpochMs = deadlineInMs === null ? null : epochNowMs() + deadlineInMs;
+        const note = () => order.push(name);
+        return client.run({ ...slowJob(client), deadlineEpochMs }).then(note, note);
+      };
+      const patient = Array.from({ length: 8 }, () => settle("patient", null));
+      await Promise.all([...patient, settle("urgent", 240)]);
+      assert.ok(order.indexOf("urgent") < order.lastIndexOf("patient"), order.join(" "));
+    });
+
+    it("serves a second thread's channel after the first was closed", async () => {
+      const opened = await openModel(createEngine(), folder, scaleModel(2), {});
+      const second = connectServable(opened.client.info, opened.loaded.connect().channel);
+      await opened.client.run(jobOf([row(1)]));
+      opened.client.close();
+      const { outputs } = await second.run(jobOf([row(4)]));
+      assert.deepEqual(floatsOf(outputs[0]), [8, 8, 8, 8]);
+      second.close();
+      await opened.loaded.unload();
+    });
+
+    it("counts its batches, where they ran and why each closed", async () => {
+      const { client, loaded } = await load(scaleModel(2), { isBatchable: true });
+      const total = () =>
+        PLACEMENTS.flatMap((placement) =>
+          BATCH_CLOSES.map((closedBy) => loaded.batches(placement, closedBy)),
+        ).reduce((sum, count) => sum + count, 0);
+      for (let i = 1; i <= 10; i += 1) {
+        await client.run(jobOf([row(i)]));
+        assert.equal(total(), i);
+      }
+      await Promise.all(Array.from({ length: 200 }, (_, i) => client.run(jobOf([row(i)]))));
+      assert.ok(total() >= 10 + 200 / MAX_BATCH_ROWS && total() <= 10 + 200, `${total()} batches`);
+    });
+
     it("drops a request whose deadline passed, and answers the rest", async () => {
       const { client } = await load(slowModel(30));
       const late = client.run({ ...slowJob(client), deadlineEpochMs: 1 });
@@ -149,6 +254,20 @@ export function engineContract(
 }
 
 const MAX_BATCH_ROWS = 16;
+
+/** y = table[x], INT64 [batch] to FP32 [batch]; the table has four entries from 10. */
+function lookupModel(): Uint8Array {
+  return modelOf({
+    nodes: [node("Gather", ["table", "x"], ["y"])],
+    initializers: [constant("table", [4], [10, 11, 12, 13])],
+    inputs: [value("x", "INT64", ["batch"])],
+    outputs: [value("y", "FP32", ["batch"])],
+  });
+}
+
+function index(at: bigint): Tensor {
+  return { name: "x", datatype: "INT64", shape: [1], data: BigInt64Array.of(at) };
+}
 
 interface LoadShape {
   readonly isBatchable: boolean;

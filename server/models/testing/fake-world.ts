@@ -120,6 +120,7 @@ export class FakeWorld {
     if (failure !== undefined) throw failure;
     this.loadedKeys.add(key);
     return {
+      batches: () => 0,
       connect: () => ({ channel: key, transferList: [] }),
       unload: async () => {
         this.loadedKeys.delete(key);

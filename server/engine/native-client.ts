@@ -1,0 +1,161 @@
+// Not the global of the same name, a getter that costs as much as the clock itself.
+import { performance } from "node:perf_hooks";
+import {
+  type NativeAddon,
+  type NativeAnswer,
+  type NativeLine,
+  TIMING,
+} from "../../native/addon.ts";
+import { InferError } from "../../protocols/core/status.ts";
+import { epochNowMs } from "../lib/epoch-clock.ts";
+import type { BatchClose } from "../models/loader.ts";
+import type { Job, JobResult, ServableInfo } from "../models/servable.ts";
+import type { ConnectedServable } from "./connected-servable.ts";
+import { describeRunFailure } from "./describe-run-failure.ts";
+import { InlineRunner } from "./inline-runner.ts";
+import { costRowsOf, expired, type NativeJob, rowsOf } from "./native-job.ts";
+import type { NativeChannel } from "./native-messages.ts";
+import { toTensors } from "./native-tensors.ts";
+import { RunCounter } from "./run-counters.ts";
+import { ShapeClasses } from "./shape-class.ts";
+
+const US_PER_MS = 1000;
+
+/** Joins a version that the native engine holds. */
+export function connectNative(
+  info: ServableInfo,
+  channel: NativeChannel,
+  addon: NativeAddon,
+): ConnectedServable {
+  return new NativeClient(info, channel, addon);
+}
+
+/**
+ * A servable on one serving thread. What is predicted to be cheap runs here (inline-runner.ts); the
+ * rest goes to the session's threads at once, which batch over all serving threads.
+ */
+class NativeClient implements ConnectedServable {
+  readonly info: ServableInfo;
+  readonly #addon: NativeAddon;
+  readonly #line: NativeLine;
+  readonly #runs: RunCounter;
+  readonly #inline: InlineRunner;
+  readonly #classes: ShapeClasses<NativeJob>;
+  readonly #maxRows: number;
+  readonly #submitted = new Map<number, NativeJob>();
+  #nextId = 1;
+
+  constructor(info: ServableInfo, channel: NativeChannel, addon: NativeAddon) {
+    const timing = new Float64Array(TIMING.cells);
+    this.info = info;
+    this.#addon = addon;
+    this.#runs = new RunCounter(channel.runs);
+    this.#classes = new ShapeClasses(info.signature, channel);
+    this.#maxRows = info.batching?.maxRows ?? 1;
+    this.#line = addon.connect(channel.session, (answers) => this.#onAnswers(answers), timing);
+    this.#inline = new InlineRunner({
+      addon,
+      line: this.#line,
+      timing,
+      runs: this.#runs,
+      maxBatchRows: this.#maxRows,
+      submit: (job) => this.#submit(job),
+    });
+  }
+
+  run(job: Job): Promise<JobResult> {
+    const promise = new Promise<JobResult>(takeHandles);
+    const shapeClass = this.#classes.find(job);
+    const native: NativeJob = {
+      job,
+      rows: rowsOf(job.inputs),
+      costRows: costRowsOf(job.inputs),
+      shapeClass,
+      arrivedMs: performance.now(),
+      resolve: lastResolve,
+      reject: lastReject,
+    };
+    if (shapeClass?.placement.fitsInline(native.costRows) === true) {
+      this.#inline.enqueue(shapeClass, native);
+    } else this.#submit(native);
+    return promise;
+  }
+
+  close(): void {
+    this.#addon.disconnect(this.#line);
+  }
+
+  #submit(native: NativeJob): void {
+    const { job, shapeClass } = native;
+    const { deadlineEpochMs } = job;
+    const timeoutMs =
+      deadlineEpochMs === null ? Number.POSITIVE_INFINITY : deadlineEpochMs - epochNowMs();
+    if (timeoutMs <= 0) {
+      native.reject(expired());
+      return;
+    }
+    const id = this.#nextId++;
+    const data = job.inputs.map((input) => input.data);
+    const shapes = job.inputs.map((input) => input.shape);
+    const outputs = shapeClass?.outputs ?? this.#classes.outputIndexes(job.outputs);
+    try {
+      this.#addon.submit(this.#line, id, data, shapes, outputs, timeoutMs);
+      this.#submitted.set(id, native);
+    } catch (thrown) {
+      native.reject(thrown);
+    }
+  }
+
+  #onAnswers(answers: readonly NativeAnswer[]): void {
+    const nowMs = performance.now();
+    for (const answer of answers) {
+      const native = this.#submitted.get(answer.jobId);
+      if (native === undefined) continue;
+      this.#submitted.delete(answer.jobId);
+      if (answer.status === "done") this.#onDone(native, answer, nowMs);
+      else native.reject(errorOf(answer));
+    }
+  }
+
+  #onDone(native: NativeJob, answer: NativeAnswer, nowMs: number): void {
+    const { queueMs, computeMs, batchRows } = answer;
+    const { shapeClass, job, rows } = native;
+    const costRows = Math.max(native.costRows, batchRows);
+    shapeClass?.placement.observeEngine(costRows, computeMs * US_PER_MS, nowMs);
+    const share = Math.min(1, Math.max(1, rows) / batchRows);
+    this.#runs.add("engine", this.#closeOf(rows, batchRows), share);
+    const facts =
+      shapeClass?.facts ?? this.#classes.factsOf(this.#classes.outputIndexes(job.outputs));
+    native.resolve({ outputs: toTensors(facts, answer.outputs), queueMs, computeMs, batchRows });
+  }
+
+  /** As far as an answer shows it: the session's threads see the queue, this thread does not. */
+  #closeOf(rows: number, batchRows: number): BatchClose {
+    if (this.#maxRows === 1 || rows === 0) return "not-batchable";
+    if (batchRows >= this.#maxRows) return "rows-full";
+    return batchRows === rows ? "alone" : "all-waiting";
+  }
+}
+
+let lastResolve: NativeJob["resolve"];
+let lastReject: NativeJob["reject"];
+/** One function for every promise, which `new Promise` calls before it returns. */
+function takeHandles(resolve: NativeJob["resolve"], reject: NativeJob["reject"]): void {
+  lastResolve = resolve;
+  lastReject = reject;
+}
+
+function errorOf({ status, message }: NativeAnswer): InferError {
+  if (status === "refused") {
+    return new InferError("invalid-argument", describeRunFailure(message));
+  }
+  if (status === "deadline-exceeded") {
+    return new InferError(
+      "deadline-exceeded",
+      "the deadline passed before the model had computed the request",
+    );
+  }
+  return new InferError("unavailable", "the engine gave the request back without computing it", {
+    retryAfterMs: 1000,
+  });
+}

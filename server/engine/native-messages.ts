@@ -1,0 +1,13 @@
+import type { NativeSessionId } from "../../native/addon.ts";
+
+/** What a serving thread is given for one version: plain data, for the session is the process's. */
+export interface NativeChannel {
+  readonly kind: "native";
+  readonly session: NativeSessionId;
+  /** Most microseconds of one run on the serving thread; 0: none there. */
+  readonly inlineBudgetUs: number;
+  /** What one run cost in vetting, milliseconds; null when unknown. */
+  readonly sampleMs: number | null;
+  /** This thread's run counters (run-counters.ts). */
+  readonly runs: SharedArrayBuffer;
+}

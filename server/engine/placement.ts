@@ -1,0 +1,109 @@
+import { CostModel } from "./cost-model.ts";
+
+export interface PlacementOptions {
+  /** Most microseconds of one run on a serving thread; 0: none there. */
+  readonly inlineBudgetUs: number;
+  /** What one run cost in vetting, milliseconds; null when unknown. */
+  readonly sampleMs: number | null;
+}
+
+/** Engine runs that must say "cheap" before a run on the serving thread. */
+const PROOF_RUNS = 3;
+const FIRST_BACKOFF_MS = 50;
+const MAX_BACKOFF_MS = 60_000;
+/** A class that ran well for so many back-offs starts from the first again. */
+const STEADY_BACKOFFS = 10;
+const US_PER_MS = 1000;
+
+/**
+ * Where runs of one shape class belong: on the serving thread when their cost is predicted to fit
+ * the budget, else on the engine's threads. Pure: costs and times come from outside.
+ *
+ * Runs on the serving thread are learned by the thread's CPU time, so that a neighbour that
+ * preempts it does not count against the model. Runs on engine threads are known by wall time only,
+ * an upper bound: of those that prove a class cheap the best counts, and once it is proved they may
+ * only lower what is predicted.
+ *
+ * A run that overruns the budget demotes the class to the engine. It comes back after a back-off
+ * that doubles while that goes on, once engine runs say again that it is cheap.
+ */
+export class Placement {
+  readonly #budgetUs: number;
+  readonly #cost = new CostModel();
+  #isInline = false;
+  #inlineSinceMs = 0;
+  #backoffMs = 0;
+  #backMs = 0;
+  #proofRuns = 0;
+  #bestRows = 0;
+  #bestUs = Number.POSITIVE_INFINITY;
+
+  constructor(options: PlacementOptions) {
+    this.#budgetUs = options.inlineBudgetUs;
+    if (options.sampleMs === null) return;
+    const sampleUs = options.sampleMs * US_PER_MS;
+    if (sampleUs < this.#budgetUs) this.#promote(1, sampleUs, 0);
+  }
+
+  /** Whether runs of this class may be on the serving thread at all now. */
+  get isInline(): boolean {
+    return this.#isInline;
+  }
+
+  /** Microseconds; Infinity when unknown. */
+  predictUs(rows: number): number {
+    return this.#cost.predictUs(rows);
+  }
+
+  /** Whether a batch of so many rows belongs on the serving thread. */
+  fitsInline(rows: number): boolean {
+    return this.#isInline && this.#cost.predictUs(rows) < this.#budgetUs;
+  }
+
+  /** A run on the serving thread ended. */
+  observeInline(rows: number, cpuUs: number, nowMs: number): void {
+    this.#cost.learn(rows, cpuUs);
+    if (cpuUs > this.#budgetUs) this.#demote(nowMs);
+  }
+
+  /** A run on an engine thread ended. */
+  observeEngine(rows: number, computeUs: number, nowMs: number): void {
+    if (this.#isInline) {
+      if (computeUs < this.#cost.predictUs(rows)) this.#cost.learn(rows, computeUs);
+      return;
+    }
+    if (nowMs < this.#backMs) return;
+    this.#proofRuns += 1;
+    if (computeUs < this.#bestUs) {
+      this.#bestUs = computeUs;
+      this.#bestRows = rows;
+    }
+    if (this.#proofRuns < PROOF_RUNS) return;
+    if (this.#bestUs < this.#budgetUs) this.#promote(this.#bestRows, this.#bestUs, nowMs);
+    this.#forgetProof();
+  }
+
+  #promote(rows: number, costUs: number, nowMs: number): void {
+    this.#isInline = true;
+    this.#inlineSinceMs = nowMs;
+    this.#cost.forget();
+    this.#cost.learn(rows, costUs);
+  }
+
+  #demote(nowMs: number): void {
+    if (!this.#isInline) return;
+    const wasSteady = nowMs - this.#inlineSinceMs > STEADY_BACKOFFS * this.#backoffMs;
+    this.#backoffMs = wasSteady
+      ? FIRST_BACKOFF_MS
+      : Math.min(Math.max(2 * this.#backoffMs, FIRST_BACKOFF_MS), MAX_BACKOFF_MS);
+    this.#backMs = nowMs + this.#backoffMs;
+    this.#isInline = false;
+    this.#forgetProof();
+  }
+
+  #forgetProof(): void {
+    this.#proofRuns = 0;
+    this.#bestRows = 0;
+    this.#bestUs = Number.POSITIVE_INFINITY;
+  }
+}

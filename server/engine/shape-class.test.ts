@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Signature } from "../../protocols/core/signature.ts";
+import type { Tensor } from "../../protocols/core/tensor.ts";
+import { MAX_SHAPE_CLASSES, ShapeClasses } from "./shape-class.ts";
+
+const FREE: Signature = {
+  inputs: [{ name: "x", datatype: "FP32", shape: [-1, -1] }],
+  outputs: [
+    { name: "y", datatype: "FP32", shape: [-1, -1] },
+    { name: "z", datatype: "FP32", shape: [-1, -1] },
+  ],
+};
+const OPTIONS = { inlineBudgetUs: 200, sampleMs: 0.01 };
+
+function job(shape: readonly number[], outputs: readonly string[] = ["y", "z"]) {
+  const length = shape.reduce((product, dim) => product * dim, 1);
+  const x: Tensor = { name: "x", datatype: "FP32", shape, data: new Float32Array(length) };
+  return { inputs: [x], outputs };
+}
+
+describe("ShapeClasses", () => {
+  it("puts jobs together that differ in rows alone", () => {
+    const classes = new ShapeClasses(FREE, OPTIONS);
+    assert.equal(classes.find(job([1, 4])), classes.find(job([7, 4])));
+    assert.notEqual(classes.find(job([1, 4])), classes.find(job([1, 5])));
+  });
+
+  it("keeps apart what asks for other outputs, or in another order", () => {
+    const classes = new ShapeClasses(FREE, OPTIONS);
+    const found = [["y", "z"], ["z", "y"], ["z"]].map((names) => classes.find(job([1, 4], names)));
+    assert.equal(new Set(found).size, 3);
+    assert.deepEqual(
+      found.map((each) => each?.outputs),
+      [[0, 1], [1, 0], [1]],
+    );
+  });
+
+  it("learns a bounded number of classes and goes on knowing those", () => {
+    const classes = new ShapeClasses(FREE, OPTIONS);
+    const first = classes.find(job([1, 1]));
+    for (let width = 2; width <= MAX_SHAPE_CLASSES; width += 1) {
+      assert.notEqual(classes.find(job([1, width])), null);
+    }
+    assert.equal(classes.find(job([1, MAX_SHAPE_CLASSES + 1])), null);
+    assert.equal(classes.find(job([3, 1])), first);
+  });
+
+  it("uses the sample of vetting where there is one shape only", () => {
+    const fixed: Signature = {
+      ...FREE,
+      inputs: [{ name: "x", datatype: "FP32", shape: [-1, 4] }],
+    };
+    assert.equal(new ShapeClasses(fixed, OPTIONS).find(job([1, 4]))?.placement.isInline, true);
+    assert.equal(new ShapeClasses(FREE, OPTIONS).find(job([1, 4]))?.placement.isInline, false);
+  });
+});
