@@ -1,8 +1,8 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as startTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
 
-const STDERR_TAIL_CHARS = 2000;
+const TAIL_CHARS = 2000;
 const KILL_AFTER_MS = 10_000;
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
@@ -22,25 +22,45 @@ export class Child {
     this.#process.kill("SIGKILL");
   };
   #stderrTail = "";
+  #stdoutTail = "";
 
-  /** @param script path of a compiled script */
-  constructor(name: string, script: string, args: readonly string[]) {
+  /**
+   * @param script path of a compiled script
+   * @param cores that it may use, as `taskset -c` takes them; null: those of this process
+   */
+  constructor(name: string, script: string, args: readonly string[], cores: string | null = null) {
     this.#name = name;
-    this.#process = fork(script, args, {
+    const line = [process.execPath, script, ...args];
+    // taskset becomes the program that it starts: same process id, same channel.
+    const [program = "", ...rest] = cores === null ? line : ["taskset", "-c", cores, ...line];
+    this.#process = spawn(program, rest, {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       serialization: "advanced",
       env: CHILD_ENV,
     });
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      this.#stderrTail = (this.#stderrTail + text).slice(-STDERR_TAIL_CHARS);
+      this.#stderrTail = (this.#stderrTail + text).slice(-TAIL_CHARS);
     });
-    // A pipe that nobody reads fills and stops the child.
-    this.#process.stdout?.resume();
+    // Reading also keeps the pipe from filling, which would stop the child.
+    this.#process.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.#stdoutTail = (this.#stdoutTail + text).slice(-TAIL_CHARS);
+    });
     this.#ended = new Promise((resolve) => {
       this.#process.once("error", () => resolve(-1));
       this.#process.once("close", (code) => resolve(code ?? -1));
     });
     process.once("exit", this.#killOnExit);
+  }
+
+  /** 0 when it could not be started. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** The last line of its log that has a level of error or worse (pino's 50); null when there is none. */
+  get lastError(): string | null {
+    const lines = `${this.#stdoutTail}\n${this.#stderrTail}`.split("\n");
+    return lines.findLast((line) => /"level":[56]0/.test(line)) ?? null;
   }
 
   /** @throws Error with the child's last words when it ends first or prints nothing in time */

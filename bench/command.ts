@@ -1,6 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { compare } from "./compare.ts";
 import { describeEnvironment } from "./environment.ts";
+import { createMachineGuard, type MachineGuard } from "./machine/machine-guard.ts";
+import { type PinningOutcome, withPinning } from "./machine/with-pinning.ts";
 import { measureServer } from "./measure-server.ts";
 import {
   type BenchIo,
@@ -9,12 +11,22 @@ import {
   parseOptions,
   UsageError,
 } from "./options.ts";
+import { describePeers, findPeer, PEERS } from "./peers/peer.ts";
+import { setUpPeers } from "./peers/set-up-peers.ts";
+import { renderHtml } from "./report/html-report.ts";
 import { allResults, type BenchReport, renderJson, renderMarkdown } from "./report.ts";
+import { ALL_SCENARIOS } from "./scenarios/all-scenarios.ts";
+import { runScenarios, selectScenarios } from "./scenarios/run-scenarios.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
+import type { ScenarioReport } from "./scenarios/scenario-report.ts";
 import { collectWarnings } from "./warnings.ts";
 
 const RIGHT = 0;
 const WRONG = 1;
 const USAGE = 2;
+
+/** With `--quick` nothing is precise anyway. */
+const QUICK_PATIENCE_MS = 0;
 
 /**
  * `sluice bench`: measures, writes a table to stdout and what else was asked for to files; progress
@@ -25,7 +37,16 @@ const USAGE = 2;
 export async function runBench(argv: readonly string[], io: BenchIo): Promise<number> {
   try {
     const options = parseOptions(argv, io);
-    const report = await measure(options, io);
+    if (options.listsScenarios) {
+      io.stdout.write(await listScenarios());
+      return RIGHT;
+    }
+    if (options.peersToSetUp !== null) {
+      await setUpPeers(options.peersToSetUp, io);
+      return RIGHT;
+    }
+    const scenarios = chooseScenarios(options);
+    const report = await measure(options, scenarios, io);
     await publish(report, options, io);
     return isRight(report) ? RIGHT : WRONG;
   } catch (thrown) {
@@ -36,18 +57,79 @@ export async function runBench(argv: readonly string[], io: BenchIo): Promise<nu
   }
 }
 
-async function measure(options: BenchOptions, io: BenchIo): Promise<BenchReport> {
-  const environment = describeEnvironment(new Date());
-  const results = options.baseline === null ? await measureServer(options, io) : [];
-  const comparisons = options.baseline === null ? [] : await compare(options, io);
-  return {
-    schemaVersion: 1,
-    environment,
-    settings: settingsOf(options),
-    results,
-    comparisons,
-    warnings: collectWarnings(environment, results, comparisons),
-  };
+async function listScenarios(): Promise<string> {
+  const lines = ["scenarios:"];
+  for (const { name, question, bar } of ALL_SCENARIOS) {
+    lines.push(`  ${name}: ${question}`);
+    if (bar !== null) lines.push(`    bar: ${bar}`);
+  }
+  lines.push("peers:");
+  for (const { name, what, reason } of await describePeers()) {
+    lines.push(`  ${name}: ${what}${reason === null ? "" : ` (${reason})`}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** @throws UsageError for a name that there is not */
+function chooseScenarios(options: BenchOptions): readonly Scenario[] {
+  try {
+    choosePeers(options.peers);
+    return selectScenarios(ALL_SCENARIOS, options.scenarios);
+  } catch (thrown) {
+    throw new UsageError(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+}
+
+function choosePeers(names: readonly string[]): readonly string[] {
+  return names.includes("all")
+    ? PEERS.map((peer) => peer.name)
+    : names.map((name) => findPeer(name).name);
+}
+
+function measure(
+  options: BenchOptions,
+  scenarios: readonly Scenario[],
+  io: BenchIo,
+): Promise<BenchReport> {
+  // A server that was not started here runs on cores that we do not know.
+  const startsServers = options.baseline !== null || scenarios.length > 0;
+  const guard = createMachineGuard(...(options.quick ? [QUICK_PATIENCE_MS] : []));
+  return withPinning(options.pins && startsServers, options.generatorThreads, async (pinned) => {
+    const environment = describeEnvironment(new Date(), pinned);
+    const cores = pinned.pinning.server;
+    const isPlain = !startsServers;
+    const results = isPlain ? await measureServer(options, io) : [];
+    const comparisons =
+      options.baseline === null ? [] : await compare(options, { cores, guard }, io);
+    const reports = await answerScenarios(options, scenarios, { pinned, guard }, io);
+    return {
+      schemaVersion: 2,
+      environment,
+      settings: settingsOf(options),
+      results,
+      comparisons,
+      scenarios: reports,
+      noise: guard.readings,
+      warnings: collectWarnings(environment, results, comparisons, reports),
+    };
+  });
+}
+
+function answerScenarios(
+  options: BenchOptions,
+  scenarios: readonly Scenario[],
+  machine: { readonly pinned: PinningOutcome; readonly guard: MachineGuard },
+  io: BenchIo,
+): Promise<ScenarioReport[]> {
+  const { quick, pairs, warmupMs, durationMs, timeoutMs, connections, generatorThreads } = options;
+  const peers = choosePeers(options.peers);
+  const times = { quick, pairs, warmupMs, durationMs, timeoutMs, connections, generatorThreads };
+  return runScenarios(scenarios, {
+    settings: { ...times, protocols: options.protocols, peers },
+    pinning: machine.pinned.pinning,
+    guard: machine.guard,
+    log: (line) => io.stderr.write(`${line}\n`),
+  });
 }
 
 /** All that shaped the figures, and no key. */
@@ -60,16 +142,24 @@ function settingsOf(options: BenchOptions): BenchReport["settings"] {
     version: options.version,
     modelFile: options.modelFile,
     baseline: options.baseline,
+    scenarios: listOf(options.scenarios),
+    peers: listOf(options.peers),
+    quick: options.quick,
     connections: options.connections,
     ratePerSec: options.ratePerSec,
     durationSecs: options.durationMs / 1000,
     warmupSecs: options.warmupMs / 1000,
+    pairs: options.pairs,
     generatorThreads: options.generatorThreads,
     intraOpThreads: options.intraOpThreads,
     inputFile: options.inputFile,
-    shapes: shapes.length === 0 ? null : shapes.join(" "),
+    shapes: listOf(shapes),
     verify: options.verify,
   };
+}
+
+function listOf(names: readonly string[]): string | null {
+  return names.length === 0 ? null : names.join(" ");
 }
 
 async function publish(report: BenchReport, options: BenchOptions, io: BenchIo): Promise<void> {
@@ -77,11 +167,24 @@ async function publish(report: BenchReport, options: BenchOptions, io: BenchIo):
   io.stdout.write(markdown);
   if (options.jsonFile !== null) await writeFile(options.jsonFile, renderJson(report));
   if (options.markdownFile !== null) await writeFile(options.markdownFile, markdown);
+  if (options.htmlFile !== null) await writeFile(options.htmlFile, renderHtml(report));
 }
 
 function isRight(report: BenchReport): boolean {
-  const isFaultless = allResults(report).every(
+  // A scenario may be about refusals; what it must not have, it throws for.
+  const isFaultless = allResults({ ...report, scenarios: [] }).every(
     (result) => result.errorCount === 0 && result.unsent === 0 && result.requests > 0,
   );
-  return isFaultless && report.comparisons.every((c) => c.throughputRatio.isResult);
+  return (
+    isFaultless &&
+    report.comparisons.every((comparison) => comparison.throughputRatio.isResult) &&
+    report.scenarios.every(isPassed)
+  );
+}
+
+/** Too noisy to tell is no pass, but for a first look. */
+function isPassed({ failure, figures }: ScenarioReport): boolean {
+  return (
+    failure === null && figures.every(({ verdict }) => verdict === "met" || verdict === "no-bar")
+  );
 }

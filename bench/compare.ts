@@ -1,54 +1,75 @@
-import { rmSync } from "node:fs";
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { type Contender, directContender, serverContender } from "./contender.ts";
+import {
+  bestDirectBinding,
+  type Contender,
+  directContender,
+  serverContender,
+} from "./contender.ts";
+import type { LoadResult } from "./load-result.ts";
+import type { MachineGuard } from "./machine/machine-guard.ts";
+import { describeNoise } from "./machine/noise.ts";
 import { planLoad, prepareWorkload, type Workload } from "./measure-server.ts";
 import { mlpModel } from "./mlp-model.ts";
 import type { BenchIo, BenchOptions } from "./options.ts";
 import { summariseRatios } from "./ratio.ts";
 import type { Comparison } from "./report.ts";
-import { BENCH_MODEL, type StartedServer, startFastify, startSluice } from "./start-servers.ts";
+import { type Paired, type PairListener, runPairs } from "./run-pairs.ts";
+import type { RunningServer } from "./running-server.ts";
+import { startFastify } from "./start-baselines.ts";
+import { startSluice } from "./start-sluice.ts";
+import { withFolder } from "./with-folder.ts";
 
+/** Name of the compared model, at every contender. */
+export const BENCH_MODEL = "bench";
 const MODEL = { name: BENCH_MODEL, version: null } as const;
 
 /**
  * Starts Sluice and the baseline on the same model file and measures them in turn with the same
  * inputs: Sluice over each protocol that was asked for, the baseline over JSON. Both run all the
  * time; the one that is not asked is idle. Ends both and removes its temporary files.
+ * @param machine cores of the servers; null: all
  */
-export async function compare(options: BenchOptions, io: BenchIo): Promise<Comparison[]> {
-  const folder = await mkdtemp(join(tmpdir(), "sluice-bench-"));
-  const servers: StartedServer[] = [];
-  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
-  process.once("exit", removeFolder);
-  process.once("SIGINT", exitOnSignal);
-  process.once("SIGTERM", exitOnSignal);
-  try {
-    const modelFile = await placeModel(options.modelFile ?? "", folder);
-    const sluice = await startSluice(modelFile, folder, options.intraOpThreads);
-    servers.push(sluice);
-    const workload = await prepareWorkload(sluice.endpoints, MODEL, options);
-    const baseline = await startBaseline(options, modelFile, workload, servers);
-    const comparisons: Comparison[] = [];
-    for (const protocol of options.protocols) {
-      const plan = planLoad(protocol, sluice.endpoints, MODEL, workload, options);
-      const ours = serverContender(`sluice ${protocol}`, plan, options.generatorThreads);
-      comparisons.push(await runPairs(ours, baseline, options.pairs, io));
+export async function compare(
+  options: BenchOptions,
+  machine: { readonly cores: string | null; readonly guard: MachineGuard },
+  io: BenchIo,
+): Promise<Comparison[]> {
+  const { cores, guard } = machine;
+  const servers: RunningServer[] = [];
+  return withFolder("sluice-bench-", async (folder) => {
+    try {
+      const modelFile = await placeModel(options.modelFile ?? "", folder);
+      const { intraOpThreads } = options;
+      const flags = intraOpThreads === null ? [] : ["--intra-op-threads", String(intraOpThreads)];
+      const models = { [BENCH_MODEL]: modelFile };
+      const sluice = await startSluice({ models, flags }, folder, cores);
+      servers.push(sluice);
+      const workload = await prepareWorkload(sluice, MODEL, options);
+      const baseline = await startBaseline(options, modelFile, workload, servers, cores);
+      const comparisons: Comparison[] = [];
+      for (const protocol of options.protocols) {
+        const plan = planLoad(protocol, sluice, MODEL, workload, options);
+        const name = `sluice ${protocol}`;
+        const ours = serverContender(name, plan, options.generatorThreads, sluice.pids);
+        const paired = await runPairs(ours, baseline, options.pairs, guard, showPair(io));
+        comparisons.push(describe(paired, ours.name, baseline.name));
+      }
+      return comparisons;
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()));
     }
-    return comparisons;
-  } finally {
-    await Promise.all(servers.map((server) => server.child.stop()));
-    removeFolder();
-    process.off("exit", removeFolder);
-    process.off("SIGINT", exitOnSignal);
-    process.off("SIGTERM", exitOnSignal);
-  }
+  });
 }
 
-/** Left to its default a signal ends the process without `exit`, and the servers would stay. */
-function exitOnSignal(signal: "SIGINT" | "SIGTERM"): void {
-  process.exit(signal === "SIGINT" ? 130 : 143);
+function showPair(io: BenchIo): PairListener<LoadResult, LoadResult> {
+  return ({ pair, pairs, ours, theirs, noise }) => {
+    const rates = `${Math.round(ours.throughputPerSec)} and ${Math.round(theirs.throughputPerSec)}`;
+    const noisy = noise.isNoisy ? `; noisy: ${describeNoise(noise)}` : "";
+    io.stderr.write(
+      `pair ${pair}/${pairs}: ${ours.name} and ${theirs.name}: ${rates} answers/s${noisy}\n`,
+    );
+  };
 }
 
 async function placeModel(modelFile: string, folder: string): Promise<string> {
@@ -62,55 +83,36 @@ async function startBaseline(
   options: BenchOptions,
   modelFile: string,
   workload: Workload,
-  servers: StartedServer[],
+  servers: RunningServer[],
+  cores: string | null,
 ): Promise<Contender> {
   const { warmupMs, durationMs, intraOpThreads } = options;
   if (options.baseline === "direct") {
-    return directContender({
-      modelFile,
-      inputs: workload.inputs,
-      warmupMs,
-      durationMs,
-      intraOpThreads,
-    });
+    const { inputs } = workload;
+    const through = bestDirectBinding();
+    const plan = { modelFile, inputs, warmupMs, durationMs, intraOpThreads, through };
+    return directContender(plan, cores);
   }
-  const fastify = await startFastify(modelFile, intraOpThreads);
+  const fastify = await startFastify(modelFile, intraOpThreads, cores);
   servers.push(fastify);
-  const plan = planLoad("http-json", fastify.endpoints, MODEL, workload, options);
-  return serverContender("fastify http-json", plan, options.generatorThreads);
+  const plan = planLoad("http-json", fastify, MODEL, workload, options);
+  return serverContender("fastify http-json", plan, options.generatorThreads, fastify.pids);
 }
 
-/**
- * Measures both, `pairs` times, changing who goes first: a machine that slowly gets faster or slower
- * then favours neither.
- */
-export async function runPairs(
-  ours: Contender,
-  baseline: Contender,
-  pairs: number,
-  io: BenchIo,
-): Promise<Comparison> {
-  const measured: Comparison["pairs"][number][] = [];
-  for (let pair = 0; pair < pairs; pair += 1) {
-    const oursFirst = pair % 2 === 0;
-    const early = await (oursFirst ? ours : baseline).measure();
-    const late = await (oursFirst ? baseline : ours).measure();
-    const both = oursFirst ? { ours: early, baseline: late } : { ours: late, baseline: early };
-    measured.push(both);
-    const rates = `${Math.round(both.ours.throughputPerSec)} and ${Math.round(both.baseline.throughputPerSec)}`;
-    io.stderr.write(
-      `pair ${pair + 1}/${pairs}: ${ours.name} and ${baseline.name}: ${rates} answers/s\n`,
-    );
-  }
-  const ratioOf = (read: (result: Comparison["pairs"][number]["ours"]) => number) =>
-    summariseRatios(
-      measured.map((pair) => read(pair.ours)),
-      measured.map((pair) => read(pair.baseline)),
-    );
+function describe(
+  paired: Paired<LoadResult, LoadResult>,
+  ours: string,
+  baseline: string,
+): Comparison {
+  const ratioOf = (read: (result: LoadResult) => number) =>
+    summariseRatios(paired.ours.map(read), paired.theirs.map(read), paired.noisyPairs);
   return {
-    ours: ours.name,
-    baseline: baseline.name,
-    pairs: measured,
+    ours,
+    baseline,
+    pairs: paired.ours.flatMap((mine, i) => {
+      const theirs = paired.theirs[i];
+      return theirs === undefined ? [] : [{ ours: mine, baseline: theirs }];
+    }),
     throughputRatio: ratioOf((result) => result.throughputPerSec),
     p50Ratio: ratioOf((result) => result.latency.p50Ms),
     p99Ratio: ratioOf((result) => result.latency.p99Ms),

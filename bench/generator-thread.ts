@@ -6,6 +6,7 @@ import type { Lane } from "./lane.ts";
 import { LoadLoop } from "./load-loop.ts";
 import type { GeneratorMessage, LoadPlan } from "./load-plan.ts";
 import { LoadRecorder } from "./load-recorder.ts";
+import { readThreadCpuUs } from "./machine/thread-cpu.ts";
 
 /**
  * Entry of a generator thread: nothing but the load runs on its loop. It opens its connections and
@@ -50,10 +51,15 @@ async function drive(plan: LoadPlan, lanes: readonly Lane[]): Promise<void> {
     post({ kind: "progress", answered: recorder.total, errors: recorder.errorCount });
   }, PROGRESS_MS);
   const before = performance.eventLoopUtilization();
+  const cpuUs = readThreadCpuUs();
   await loop.run(lanes);
   clearInterval(progress);
   const { utilization } = performance.eventLoopUtilization(before);
-  post({ kind: "done", tally: recorder.tally(), utilization });
+  const cpuUsPerAnswer =
+    cpuUs === null || recorder.total === 0
+      ? null
+      : ((readThreadCpuUs() ?? cpuUs) - cpuUs) / recorder.total;
+  post({ kind: "done", tally: recorder.tally(), utilization, cpuUsPerAnswer });
 }
 
 main(workerData as LoadPlan).catch((thrown: unknown) => {

@@ -32,6 +32,10 @@ export function encodeHttpRequests(plan: LoadPlan, url: URL): Buffer[] {
   });
 }
 
+const EMPTY = Buffer.alloc(0);
+/** What a socket gives at once; answers of a megabyte come in pieces of this. */
+const READ_BUFFER_BYTES = 64 * 1024;
+
 /** A kept-alive HTTP/1.1 connection on a bare socket. */
 export class HttpLane implements Lane {
   readonly #url: URL;
@@ -40,6 +44,7 @@ export class HttpLane implements Lane {
   readonly #reader = new HttpResponseReader();
   #socket: Socket | null = null;
   #settle: ((outcome: Outcome) => void) | null = null;
+  /** One for the lane's whole life, started again by each request: cheaper than one a request. */
   #timer: NodeJS.Timeout | null = null;
   #wantsAnswer = false;
 
@@ -55,13 +60,16 @@ export class HttpLane implements Lane {
     this.#reader.expect(wantsAnswer);
     return new Promise((settle) => {
       this.#settle = settle;
-      this.#timer = setTimeout(this.#expire, this.#timeoutMs);
+      if (this.#timer === null) this.#timer = setTimeout(this.#expire, this.#timeoutMs);
+      else this.#timer.refresh();
       this.#socket ??= this.#connect();
-      this.#socket.write(this.#requests[index] ?? Buffer.alloc(0));
+      this.#socket.write(this.#requests[index] ?? EMPTY);
     });
   }
 
   close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     this.#fail(new InferError("cancelled", "the lane was closed"));
   }
 
@@ -69,14 +77,28 @@ export class HttpLane implements Lane {
     const host = this.#url.hostname.replace(/^\[|\]$/g, "");
     const isTls = this.#url.protocol === "https:";
     const port = Number(this.#url.port || (isTls ? 443 : 80));
-    const socket = isTls
-      ? connectTls({ host, port, servername: host })
-      : connectPlain({ host, port, noDelay: true });
+    const socket = isTls ? this.#connectTls(host, port) : this.#connectPlain(host, port);
     socket.setNoDelay(true);
-    socket.on("data", (chunk: Buffer) => this.#receive(socket, chunk));
     // Late events of a socket that was given up must not fail the request on its successor.
     socket.on("error", (error) => this.#lose(socket, error.message || String(error)));
     socket.on("close", () => this.#lose(socket, "the server closed the connection"));
+    return socket;
+  }
+
+  #connectTls(host: string, port: number): Socket {
+    const socket = connectTls({ host, port, servername: host });
+    socket.on("data", (chunk: Buffer) => this.#receive(socket, chunk));
+    return socket;
+  }
+
+  /** Into one buffer for ever: nothing is allocated or queued for what arrives. */
+  #connectPlain(host: string, port: number): Socket {
+    const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+    const callback = (bytes: number): boolean => {
+      this.#receive(socket, buffer.subarray(0, bytes));
+      return true;
+    };
+    const socket = connectPlain({ host, port, onread: { buffer, callback } });
     return socket;
   }
 
@@ -103,6 +125,7 @@ export class HttpLane implements Lane {
   }
 
   readonly #expire = (): void => {
+    if (this.#settle === null) return;
     const why = `${this.#url.origin} did not answer within ${this.#timeoutMs} ms`;
     this.#fail(new InferError("deadline-exceeded", why));
   };
@@ -124,7 +147,6 @@ export class HttpLane implements Lane {
   }
 
   #resolve(outcome: Outcome): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
     const settle = this.#settle;
     this.#settle = null;
     settle?.(outcome);

@@ -47,6 +47,18 @@ test("one reader reads response after response", () => {
   }
 });
 
+test("a chunk's memory may be used again at once", () => {
+  const reader = new HttpResponseReader();
+  const buffer = Buffer.alloc(200);
+  const push = (text: string) => reader.push(buffer.subarray(0, buffer.write(text, "latin1")));
+  for (const text of [PLAIN, CHUNKED]) {
+    reader.expect(true);
+    assert.equal(push(text.slice(0, 20)), null);
+    assert.equal(push(text.slice(20, -4)), null);
+    assert.equal(push(text.slice(-4))?.body.toString(), "hello");
+  }
+});
+
 test("what is not one HTTP response is refused, saying what came", () => {
   const cases: [string, RegExp][] = [
     ["SSH-2.0-x\r\n\r\n", /got "SSH-2\.0-x/],

@@ -18,6 +18,7 @@ interface Head {
   readonly bodyBytes: number | null;
 }
 
+const EMPTY = Buffer.alloc(0);
 const HEAD_END = Buffer.from("\r\n\r\n");
 const MAX_HEAD_BYTES = 64 * 1024;
 
@@ -27,7 +28,7 @@ const MAX_HEAD_BYTES = 64 * 1024;
  * HTTP client costs several times as much per request, on the machine that is being measured.
  */
 export class HttpResponseReader {
-  #pending: Buffer = Buffer.alloc(0);
+  #pending: Buffer = EMPTY;
   #head: Head | null = null;
   #keepsBody = false;
   /** Body bytes seen so far; of a body of known length that is not kept, they are only counted. */
@@ -37,14 +38,15 @@ export class HttpResponseReader {
   /** Prepares for the next response. */
   expect(keepsBody: boolean): void {
     this.#head = null;
-    this.#pending = Buffer.alloc(0);
+    this.#pending = EMPTY;
     this.#keepsBody = keepsBody;
     this.#seenBytes = 0;
-    this.#parts = [];
+    if (this.#parts.length > 0) this.#parts = [];
   }
 
   /**
-   * Takes what the socket gave; the response once it is whole, else null.
+   * Takes what the socket gave; the response once it is whole, else null. Keeps nothing of `chunk`,
+   * whose memory the next one may reuse.
    * @throws InferError `unavailable` for what is not HTTP/1.x
    */
   push(chunk: Buffer): HttpResponse | null {
@@ -54,10 +56,10 @@ export class HttpResponseReader {
       const end = bytes.indexOf(HEAD_END);
       if (end === -1) {
         if (bytes.length > MAX_HEAD_BYTES) throw notHttp("headers of more than 64 KiB");
-        this.#pending = bytes;
+        this.#pending = bytes === chunk ? Buffer.from(chunk) : bytes;
         return null;
       }
-      this.#head = parseHead(bytes.toString("latin1", 0, end + 2));
+      this.#head = readHead(bytes.toString("latin1", 0, end + 2));
       rest = bytes.subarray(end + HEAD_END.length);
       this.#keepsBody ||= this.#head.status !== 200;
     }
@@ -66,7 +68,7 @@ export class HttpResponseReader {
 
   #takeBody(head: Head, rest: Buffer): HttpResponse | null {
     this.#seenBytes += rest.length;
-    if (this.#keepsBody || head.bodyBytes === null) this.#parts.push(rest);
+    if (this.#keepsBody || head.bodyBytes === null) this.#parts.push(Buffer.from(rest));
     if (head.bodyBytes === null) {
       const body = tryDecodeChunks(Buffer.concat(this.#parts));
       return body === null ? null : respond(head, body);
@@ -75,12 +77,25 @@ export class HttpResponseReader {
     if (this.#seenBytes > head.bodyBytes) {
       throw notHttp(`${this.#seenBytes - head.bodyBytes} bytes past the end of the body`);
     }
-    return respond(head, Buffer.concat(this.#parts));
+    return respond(head, this.#parts.length === 0 ? EMPTY : Buffer.concat(this.#parts));
   }
 }
 
 function respond(head: Head, body: Buffer): HttpResponse {
   return { status: head.status, jsonBytes: head.jsonBytes, keepsAlive: head.keepsAlive, body };
+}
+
+/** A server repeats itself: most heads of a load are one of a few, to the byte. */
+const KNOWN_HEADS = new Map<string, Head>();
+const MAX_KNOWN_HEADS = 64;
+
+function readHead(text: string): Head {
+  const known = KNOWN_HEADS.get(text);
+  if (known !== undefined) return known;
+  if (KNOWN_HEADS.size >= MAX_KNOWN_HEADS) KNOWN_HEADS.clear();
+  const head = parseHead(text);
+  KNOWN_HEADS.set(text, head);
+  return head;
 }
 
 function parseHead(head: string): Head {

@@ -7,7 +7,7 @@ import { randomStream } from "./random.ts";
 /** Different bodies, so that no cache on the way answers for the model. */
 const POOL_SIZE = 64;
 /** Fewer for large tensors: the pool is encoded once per generator thread and kept. */
-const POOL_ELEMENTS = 8 * 1024 * 1024;
+const POOL_ELEMENTS = 2 * 1024 * 1024;
 const SEED = 20_240_501;
 
 /**

@@ -15,6 +15,7 @@ const SHAPE: LoadShape = {
   durationMs: 10_000,
   graceMs: 5000,
   poolSize: 4,
+  sliceMs: null,
 };
 
 /** Answers `serviceMs(n)` after request n was sent. */

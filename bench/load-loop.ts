@@ -14,6 +14,8 @@ export interface LoadShape {
   readonly graceMs: number;
   /** Inputs in the pool; request n sends input n modulo this. */
   readonly poolSize: number;
+  /** Length of one slice of the timeline; null: no timeline is kept. */
+  readonly sliceMs: number | null;
 }
 
 /** A server that refuses at once must not make the closed loop spin. */
@@ -45,7 +47,7 @@ export class LoadLoop {
   async run(lanes: readonly Lane[]): Promise<void> {
     this.#startMs = this.#clock.now();
     const warmMs = this.#startMs + this.#shape.warmupMs;
-    this.#recorder.openWindow(warmMs, warmMs + this.#shape.durationMs);
+    this.#recorder.openWindow(warmMs, warmMs + this.#shape.durationMs, this.#shape.sliceMs);
     await Promise.all(lanes.map((lane) => this.#drive(lane)));
   }
 

@@ -41,4 +41,10 @@ export type GeneratorMessage =
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "progress"; readonly answered: number; readonly errors: number }
-  | { readonly kind: "done"; readonly tally: LoadTally; readonly utilization: number };
+  | {
+      readonly kind: "done";
+      readonly tally: LoadTally;
+      readonly utilization: number;
+      /** CPU time of the thread for each answer, warm-up included; null where there is no /proc. */
+      readonly cpuUsPerAnswer: number | null;
+    };

@@ -1,4 +1,5 @@
 import { Histogram, type HistogramSnapshot } from "./histogram.ts";
+import { Timeline, type TimelineTally } from "./timeline.ts";
 
 /** What one generator thread saw, as plain data. */
 export interface LoadTally {
@@ -12,6 +13,8 @@ export interface LoadTally {
   readonly firstError: string | null;
   /** Open loop: requests that were never sent because the server fell too far behind. */
   readonly unsent: number;
+  /** null when none was asked for. */
+  readonly timeline: TimelineTally | null;
 }
 
 /** Sorts what happens into the measured window; latency counts from the intended start. */
@@ -25,6 +28,7 @@ export class LoadRecorder {
   #fromMs = 0;
   #toMs = 0;
   #total = 0;
+  #timeline: Timeline | null = null;
 
   /** All answers so far, warm-up too: for progress lines. */
   get total(): number {
@@ -37,15 +41,18 @@ export class LoadRecorder {
     return count;
   }
 
-  openWindow(fromMs: number, toMs: number): void {
+  /** @param sliceMs null: no timeline */
+  openWindow(fromMs: number, toMs: number, sliceMs: number | null): void {
     this.#fromMs = fromMs;
     this.#toMs = toMs;
+    this.#timeline = sliceMs === null ? null : new Timeline(fromMs, toMs, sliceMs);
   }
 
   answered(intendedMs: number, sentMs: number, doneMs: number): void {
     this.#total += 1;
     if (doneMs >= this.#fromMs && doneMs < this.#toMs) this.#answeredInWindow += 1;
     if (intendedMs < this.#fromMs) return;
+    this.#timeline?.answered(intendedMs, doneMs - intendedMs);
     this.#latency.record(doneMs - intendedMs);
     this.#lateness.record(sentMs - intendedMs);
   }
@@ -53,6 +60,7 @@ export class LoadRecorder {
   failed(intendedMs: number, code: string, message: string): void {
     this.#firstError ??= `${code}: ${message}`;
     if (intendedMs < this.#fromMs) return;
+    this.#timeline?.failed(intendedMs);
     this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
   }
 
@@ -68,6 +76,7 @@ export class LoadRecorder {
       errors: Object.fromEntries(this.#errors),
       firstError: this.#firstError,
       unsent: this.#unsent,
+      timeline: this.#timeline?.tally() ?? null,
     };
   }
 }

@@ -1,5 +1,7 @@
 import { Histogram } from "./histogram.ts";
 import type { LoadTally } from "./load-recorder.ts";
+import type { ServerUsage } from "./machine/usage-window.ts";
+import { sumTimelines, type TimelineSlice } from "./timeline.ts";
 
 export interface LatencySummary {
   readonly meanMs: number;
@@ -33,6 +35,17 @@ export interface LoadResult {
   readonly sendLatenessP99Ms: number | null;
   /** Busiest generator thread, 0-1; near 1 in the closed loop the generator may be the limit. */
   readonly generatorUtilization: number;
+  /** CPU time of the generator's threads for each answer; null where it cannot be read. */
+  readonly generatorCpuUsPerAnswer: number | null;
+  /** Of the measured window; null for a server whose processes are not ours to look at. */
+  readonly server: MeasuredUsage | null;
+  /** By intended start; null when it was not asked for. */
+  readonly timeline: readonly TimelineSlice[] | null;
+}
+
+export interface MeasuredUsage extends ServerUsage {
+  /** All processes, for each right answer inside the window; null when there was none. */
+  readonly cpuUsPerAnswer: number | null;
 }
 
 export interface LoadRunFacts {
@@ -40,14 +53,14 @@ export interface LoadRunFacts {
   readonly connections: number;
   readonly ratePerSec: number | null;
   readonly durationMs: number;
+  readonly generatorUtilization: number;
+  readonly generatorCpuUsPerAnswer: number | null;
+  /** null where it was not measured. */
+  readonly usage: ServerUsage | null;
 }
 
 /** Adds up what the generator threads saw. */
-export function summariseLoad(
-  facts: LoadRunFacts,
-  tallies: readonly LoadTally[],
-  generatorUtilization: number,
-): LoadResult {
+export function summariseLoad(facts: LoadRunFacts, tallies: readonly LoadTally[]): LoadResult {
   const latency = new Histogram();
   const lateness = new Histogram();
   const errors: Record<string, number> = {};
@@ -75,8 +88,15 @@ export function summariseLoad(
     firstError: tallies.find((tally) => tally.firstError !== null)?.firstError ?? null,
     unsent,
     sendLatenessP99Ms: facts.ratePerSec === null ? null : lateness.percentileMs(99),
-    generatorUtilization,
+    generatorUtilization: facts.generatorUtilization,
+    generatorCpuUsPerAnswer: facts.generatorCpuUsPerAnswer,
+    server: facts.usage === null ? null : perAnswer(facts.usage, answered),
+    timeline: sumTimelines(tallies.flatMap((tally) => tally.timeline ?? [])),
   };
+}
+
+function perAnswer(usage: ServerUsage, answers: number): MeasuredUsage {
+  return { ...usage, cpuUsPerAnswer: answers === 0 ? null : usage.cpuUs / answers };
 }
 
 export function summariseLatency(histogram: Histogram): LatencySummary {

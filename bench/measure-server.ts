@@ -3,11 +3,12 @@ import { createHttpClient } from "../protocols/client/http-client.ts";
 import type { InferInput, ModelDescription } from "../protocols/client/inference-client.ts";
 import type { ModelRef } from "../protocols/core/infer.ts";
 import { createInputPool } from "./input-pool.ts";
-import type { Endpoints, LoadPlan, Protocol } from "./load-plan.ts";
+import type { LoadPlan, Protocol } from "./load-plan.ts";
 import type { LoadResult } from "./load-result.ts";
 import type { BenchIo, BenchOptions } from "./options.ts";
 import { readInputs } from "./read-inputs.ts";
 import { runLoad, type ShowProgress } from "./run-load.ts";
+import type { RunningServer } from "./running-server.ts";
 
 /** What is sent in every run, whatever the protocol and the server. */
 export interface Workload {
@@ -15,27 +16,41 @@ export interface Workload {
   readonly inputs: readonly InferInput[];
 }
 
+/** How to reach a server. */
+export type Door = Pick<RunningServer, "endpoints" | "apiKey">;
+
+type WorkloadOptions = Pick<BenchOptions, "timeoutMs" | "inputFile" | "shapes">;
+type LoadOptions = Pick<
+  BenchOptions,
+  "ratePerSec" | "warmupMs" | "durationMs" | "timeoutMs" | "verify" | "connections" | "sliceMs"
+>;
+
 /** Measures one running server over each protocol that was asked for, one after another. */
 export async function measureServer(options: BenchOptions, io: BenchIo): Promise<LoadResult[]> {
-  const endpoints = { url: options.url, grpc: options.grpc };
+  const server = {
+    endpoints: { url: options.url, grpc: options.grpc },
+    apiKey: options.apiKey,
+  };
   const model = { name: options.model ?? "", version: options.version };
-  const workload = await prepareWorkload(endpoints, model, options);
+  const workload = await prepareWorkload(server, model, options);
+  const { pid } = options;
+  const pids = pid === null ? null : () => [pid];
   const results: LoadResult[] = [];
   for (const protocol of options.protocols) {
-    const plan = planLoad(protocol, endpoints, model, workload, options);
+    const plan = planLoad(protocol, server, model, workload, options);
     const progress = progressLine(protocol, plan, io);
-    results.push(await runLoad(protocol, plan, options.generatorThreads, progress));
+    results.push(await runLoad(protocol, plan, options.generatorThreads, progress, pids));
   }
   return results;
 }
 
 /** Asks the server what the model takes, and makes or reads inputs that fit. */
 export async function prepareWorkload(
-  endpoints: Endpoints,
+  server: Door,
   model: ModelRef,
-  options: BenchOptions,
+  options: WorkloadOptions,
 ): Promise<Workload> {
-  const description = await describeModel(endpoints, model, options);
+  const description = await describeModel(server, model, options.timeoutMs);
   const inputs =
     options.inputFile === null
       ? createInputPool(description, options.shapes)
@@ -45,16 +60,16 @@ export async function prepareWorkload(
 
 export function planLoad(
   protocol: Protocol,
-  endpoints: Endpoints,
+  server: Door,
   model: ModelRef,
   workload: Workload,
-  options: BenchOptions,
+  options: LoadOptions,
 ): LoadPlan {
   const { ratePerSec, warmupMs, durationMs, timeoutMs } = options;
   return {
     protocol,
-    endpoints,
-    apiKey: options.apiKey,
+    endpoints: server.endpoints,
+    apiKey: server.apiKey,
     timeoutMs,
     model,
     outputs: expectedOutputs(workload),
@@ -67,6 +82,7 @@ export function planLoad(
       durationMs,
       graceMs: Math.min(timeoutMs, durationMs),
       poolSize: workload.inputs.length,
+      sliceMs: options.sliceMs,
     },
   };
 }
@@ -80,11 +96,10 @@ function expectedOutputs({ description, inputs }: Workload): ModelDescription["o
 }
 
 async function describeModel(
-  endpoints: Endpoints,
+  { endpoints, apiKey }: Door,
   model: ModelRef,
-  options: BenchOptions,
+  timeoutMs: number,
 ): Promise<ModelDescription> {
-  const { apiKey, timeoutMs } = options;
   const client =
     endpoints.url === null
       ? createGrpcClient(endpoints.grpc ?? "", { apiKey, timeoutMs })

@@ -1,11 +1,10 @@
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
-  ModelProtoSchema,
-  type NodeProtoSchema,
-  TensorProto_DataType,
-  type TensorProtoSchema,
-  type ValueInfoProtoSchema,
-} from "onnx-buf";
+  floats,
+  modelBytes,
+  type OnnxNode,
+  type OnnxTensor,
+  weights,
+} from "./models/onnx-graph.ts";
 import { randomStream } from "./random.ts";
 
 const WIDTHS = [20, 64, 64, 2] as const;
@@ -16,14 +15,14 @@ const WIDTHS = [20, 64, 64, 2] as const;
  */
 export function mlpModel(): Uint8Array {
   const random = randomStream(1);
-  const nodes: MessageInitShape<typeof NodeProtoSchema>[] = [];
-  const initializers: MessageInitShape<typeof TensorProtoSchema>[] = [];
+  const nodes: OnnxNode[] = [];
+  const tensors: OnnxTensor[] = [];
   for (let layer = 1; layer < WIDTHS.length; layer += 1) {
     const rows = WIDTHS[layer - 1] ?? 0;
     const columns = WIDTHS[layer] ?? 0;
     const isLast = layer === WIDTHS.length - 1;
     const scale = Math.sqrt(2 / rows);
-    initializers.push(
+    tensors.push(
       weights(`w${layer}`, [rows, columns], () => (random() * 2 - 1) * scale),
       weights(`b${layer}`, [columns], random),
     );
@@ -34,52 +33,11 @@ export function mlpModel(): Uint8Array {
     });
     if (!isLast) nodes.push({ opType: "Relu", input: [`h${layer}`], output: [`r${layer}`] });
   }
-  const model = create(ModelProtoSchema, {
-    irVersion: 8n,
-    producerName: "sluice-bench",
-    opsetImport: [{ domain: "", version: 17n }],
-    graph: {
-      name: "mlp",
-      node: nodes,
-      initializer: initializers,
-      input: [rowsOf("x", WIDTHS[0])],
-      output: [rowsOf("y", WIDTHS[3])],
-    },
+  return modelBytes({
+    name: "mlp",
+    nodes,
+    weights: tensors,
+    inputs: [floats("x", ["batch", WIDTHS[0]])],
+    outputs: [floats("y", ["batch", WIDTHS[3]])],
   });
-  return toBinary(ModelProtoSchema, model);
-}
-
-function weights(
-  name: string,
-  dims: readonly number[],
-  next: () => number,
-): MessageInitShape<typeof TensorProtoSchema> {
-  const count = dims.reduce((product, dim) => product * dim, 1);
-  const data = Float32Array.from({ length: count }, next);
-  return {
-    name,
-    dataType: TensorProto_DataType.FLOAT,
-    dims: dims.map(BigInt),
-    rawData: new Uint8Array(data.buffer),
-  };
-}
-
-function rowsOf(name: string, columns: number): MessageInitShape<typeof ValueInfoProtoSchema> {
-  return {
-    name,
-    type: {
-      value: {
-        case: "tensorType",
-        value: {
-          elemType: TensorProto_DataType.FLOAT,
-          shape: {
-            dim: [
-              { value: { case: "dimParam", value: "batch" } },
-              { value: { case: "dimValue", value: BigInt(columns) } },
-            ],
-          },
-        },
-      },
-    },
-  };
 }

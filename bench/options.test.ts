@@ -19,6 +19,19 @@ test("defaults are a closed loop of 8 connections over JSON for 10 s after 2 s",
   assert.deepEqual([options.verify, options.baseline, options.apiKey], [true, null, null]);
 });
 
+test("scenarios have times of their own, quick ones shorter, and flags win over both", () => {
+  const timesOf = ({ connections, durationMs, warmupMs, pairs }: BenchOptions) => [
+    ...[connections, durationMs, warmupMs, pairs],
+  ];
+  assert.deepEqual(timesOf(parse("--scenario", "all")), [32, 4000, 1000, 5]);
+  assert.deepEqual(timesOf(parse("--scenario", "all", "--quick")), [4, 400, 150, 1]);
+  const told = parse("--scenario", "a,b,a", "--quick", "--duration-secs", "7", "--pairs", "3");
+  assert.deepEqual(timesOf(told), [4, 7000, 150, 3]);
+  assert.deepEqual([told.scenarios, told.pins, told.protocols.length], [["a", "b"], true, 4]);
+  assert.equal(parse(...URL_MODEL, "--no-pin").pins, false);
+  assert.deepEqual(parse("--set-up-peers", "all").peersToSetUp, []);
+});
+
 test("lists, shapes and switches are understood", () => {
   const options = parse(
     ...URL_MODEL,
@@ -48,6 +61,10 @@ test("what cannot be run is a usage error that says what to add or leave out", (
     [["--baseline", "fastify", "--model-file", "mlp", "--url", "http://x"], /leave out --url/],
     [["--baseline", "direct", "--model-file", "mlp", "--api-key", "k"], /leave out --api-key/],
     [["--baseline", "direct", "--model-file", "mlp", "--rate", "9"], /closed loop/],
+    [["--scenario", "all", "--url", "http://x"], /own models; leave out --url/],
+    [["--scenario", "all", "--model-file", "mlp"], /leave out --model-file/],
+    [["--scenario", "all", "--rate", "9"], /leave out --rate/],
+    [[...URL_MODEL, "--peers", "all"], /add --scenario/],
   ];
   for (const [argv, expected] of cases) {
     assert.throws(

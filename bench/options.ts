@@ -28,7 +28,44 @@ export interface BenchOptions {
   readonly pairs: number;
   /** null: each contender's own default. */
   readonly intraOpThreads: number | null;
+  readonly htmlFile: string | null;
+  /** First process of the server at `url`, when it runs here. */
+  readonly pid: number | null;
+  /** Slices of the timeline in the results; null: none. */
+  readonly sliceMs: number | null;
+  /** Generator and started servers on cores of their own. */
+  readonly pins: boolean;
+  /** Names, or `all`; empty: this is not about scenarios. */
+  readonly scenarios: readonly string[];
+  readonly listsScenarios: boolean;
+  readonly quick: boolean;
+  /** Peers that scenarios measure too: names, or `all`. */
+  readonly peers: readonly string[];
+  /** null: this is not about setting up; empty: all that can be. */
+  readonly peersToSetUp: readonly string[] | null;
 }
+
+interface Usual {
+  readonly durationMs: number;
+  readonly warmupMs: number;
+  readonly connections: number;
+  readonly pairs: number;
+  readonly protocols: readonly Protocol[];
+}
+
+/** Long enough for a steady p99 where one load is measured; scenarios measure dozens. */
+const LOAD_USUAL: Usual = {
+  ...{ durationMs: 10_000, warmupMs: 2000, connections: 8, pairs: 5 },
+  protocols: ["http-json"],
+};
+const SCENARIO_USUAL: Usual = {
+  ...{ durationMs: 4000, warmupMs: 1000, connections: 32, pairs: 5 },
+  protocols: PROTOCOLS,
+};
+const QUICK_USUAL: Usual = {
+  ...{ durationMs: 400, warmupMs: 150, connections: 4, pairs: 1 },
+  protocols: PROTOCOLS,
+};
 
 /** What was asked cannot be run; the message says why. */
 export class UsageError extends Error {}
@@ -58,16 +95,24 @@ export function parseOptions(argv: readonly string[], io: BenchIo): BenchOptions
     throw new EndedByParser(thrown.exitCode === 0 ? 0 : 2);
   }
   const flags: Flags = { ...ABSENT, ...command.opts<Partial<Flags> & Defaults>() };
-  const options: BenchOptions = {
+  const options = understand(flags);
+  const problem = explain(options);
+  if (problem !== null) throw new UsageError(problem);
+  return options;
+}
+
+function understand(flags: Flags): BenchOptions {
+  const usual = usualOf(flags);
+  return {
     url: flags.url,
     grpc: flags.grpc,
     model: flags.model,
     version: flags.version,
-    protocols: flags.protocol,
-    connections: flags.connections,
+    protocols: flags.protocol ?? usual.protocols,
+    connections: flags.connections ?? usual.connections,
     ratePerSec: flags.rate,
-    durationMs: flags.durationSecs * 1000,
-    warmupMs: flags.warmupSecs * 1000,
+    durationMs: millis(flags.durationSecs) ?? usual.durationMs,
+    warmupMs: millis(flags.warmupSecs) ?? usual.warmupMs,
     timeoutMs: flags.timeoutSecs * 1000,
     generatorThreads: flags.generatorThreads,
     inputFile: flags.input,
@@ -78,25 +123,36 @@ export function parseOptions(argv: readonly string[], io: BenchIo): BenchOptions
     markdownFile: flags.markdown,
     baseline: flags.baseline,
     modelFile: flags.modelFile,
-    pairs: flags.pairs,
+    pairs: flags.pairs ?? usual.pairs,
     intraOpThreads: flags.intraOpThreads,
+    htmlFile: flags.html,
+    pid: flags.pid,
+    sliceMs: flags.sliceMs,
+    pins: flags.pin,
+    scenarios: flags.scenario,
+    listsScenarios: flags.listScenarios,
+    quick: flags.quick,
+    peers: flags.peers,
+    peersToSetUp: flags.setUpPeers === null ? null : peersNamed(flags.setUpPeers),
   };
-  const problem = options.baseline === null ? explainLoad(options) : explainComparison(options);
-  if (problem !== null) throw new UsageError(problem);
-  return options;
+}
+
+function usualOf(flags: Flags): Usual {
+  if (flags.quick) return QUICK_USUAL;
+  return flags.scenario.length > 0 ? SCENARIO_USUAL : LOAD_USUAL;
 }
 
 /** Flags that commander fills in. */
 interface Defaults {
-  readonly protocol: readonly Protocol[];
-  readonly connections: number;
-  readonly durationSecs: number;
-  readonly warmupSecs: number;
   readonly timeoutSecs: number;
   readonly generatorThreads: number;
   readonly shape: ReadonlyMap<string, readonly number[]>;
   readonly verify: boolean;
-  readonly pairs: number;
+  readonly pin: boolean;
+  readonly scenario: readonly string[];
+  readonly listScenarios: boolean;
+  readonly quick: boolean;
+  readonly peers: readonly string[];
 }
 
 interface Flags extends Defaults {
@@ -112,6 +168,15 @@ interface Flags extends Defaults {
   readonly baseline: BaselineName | null;
   readonly modelFile: string | null;
   readonly intraOpThreads: number | null;
+  readonly connections: number | null;
+  readonly durationSecs: number | null;
+  readonly warmupSecs: number | null;
+  readonly pairs: number | null;
+  readonly html: string | null;
+  readonly pid: number | null;
+  readonly sliceMs: number | null;
+  readonly setUpPeers: readonly string[] | null;
+  readonly protocol: readonly Protocol[] | null;
 }
 
 const ABSENT: Omit<Flags, keyof Defaults> = {
@@ -127,6 +192,15 @@ const ABSENT: Omit<Flags, keyof Defaults> = {
   baseline: null,
   modelFile: null,
   intraOpThreads: null,
+  connections: null,
+  durationSecs: null,
+  warmupSecs: null,
+  pairs: null,
+  html: null,
+  pid: null,
+  sliceMs: null,
+  setUpPeers: null,
+  protocol: null,
 };
 
 const EXAMPLES = `
@@ -139,14 +213,16 @@ Examples:
   sluice bench --url http://127.0.0.1:8000 --grpc 127.0.0.1:8001 --model iris \\
     --protocol http-json,http-binary,grpc,websocket --rate 2000 --json result.json
   sluice bench --model-file mlp --baseline fastify
+  sluice bench --list-scenarios
+  sluice bench --scenario throughput,overhead --html report.html
 
-Exit status: 0 when every answer was right and a comparison gave a result, 1 otherwise, 2 for a
-wrong call.
+Exit status: 0 when every answer was right, a comparison gave a result and no bar was missed, 1
+otherwise, 2 for a wrong call.
 `;
 
 function describeCommand(io: BenchIo): Command {
-  return addComparisonOptions(addLoadOptions(new Command("sluice bench")))
-    .description("measure any Open Inference Protocol v2 server, or Sluice against a baseline")
+  return addScenarioOptions(addComparisonOptions(addLoadOptions(new Command("sluice bench"))))
+    .description("measure any Open Inference Protocol v2 server, or Sluice against others")
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .configureOutput({
@@ -162,14 +238,15 @@ function addLoadOptions(command: Command): Command {
     .option("--model <name>", "model to ask")
     .option("--version <version>", "its version or alias (default: the server's choice)")
     .addOption(
-      new Option("--protocol <list>", `of ${PROTOCOLS.join(",")}`)
-        .argParser(parseProtocols)
-        .default(["http-json"], "http-json"),
+      new Option(
+        "--protocol <list>",
+        `of ${PROTOCOLS.join(",")} (default: http-json; scenarios all)`,
+      ).argParser(parseProtocols),
     )
-    .option("--connections <n>", "connections", positiveInteger, 8)
+    .option("--connections <n>", "connections (default: 8; scenarios 32)", positiveInteger)
     .option("--rate <n>", "requests per second, all connections together", positive)
-    .option("--duration-secs <s>", "measured time of each run", positive, 10)
-    .option("--warmup-secs <s>", "time before it that does not count", notNegative, 2)
+    .option("--duration-secs <s>", "measured time of each run (default: 10; scenarios 4)", positive)
+    .option("--warmup-secs <s>", "time before it that does not count (default: 2; 1)", notNegative)
     .option("--timeout-secs <s>", "longest wait for one answer", positive, 30)
     .option("--generator-threads <n>", "threads that make the load", positiveInteger, 1)
     .option("--input <file>", "JSON file: one inference request, or an array of them")
@@ -181,7 +258,33 @@ function addLoadOptions(command: Command): Command {
     .option("--no-verify", "do not compare answers to the same input (models random by design)")
     .option("--api-key <key>", "sent as authorization: Bearer")
     .option("--json <file>", "write the result as JSON")
-    .option("--markdown <file>", "write the result as Markdown");
+    .option("--markdown <file>", "write the result as Markdown")
+    .option("--html <file>", "write the result as one page with plots")
+    .option("--slice-ms <n>", "keep a timeline in slices of this length", positive)
+    .option("--pid <n>", "process of the server, to measure its CPU and memory", positiveInteger)
+    .option("--no-pin", "leave it to the kernel which core runs what");
+}
+
+function addScenarioOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--scenario <list>", "names, or all; starts all servers itself")
+        .argParser(parseNames)
+        .default([], "none"),
+    )
+    .option("--list-scenarios", "say what there is, peers too, and end", false)
+    .option("--quick", "everything once and briefly: to see that it runs, not for figures", false)
+    .addOption(
+      new Option("--peers <list>", "names of bench/peers, or all; measured in scenarios too")
+        .argParser(parseNames)
+        .default([], "none"),
+    )
+    .addOption(
+      new Option(
+        "--set-up-peers <list>",
+        "install these (or all) into environments of their own, and end",
+      ).argParser(parseNames),
+    );
 }
 
 function addComparisonOptions(command: Command): Command {
@@ -192,12 +295,34 @@ function addComparisonOptions(command: Command): Command {
       ),
     )
     .option("--model-file <file>", "ONNX model to compare with; mlp: a built-in 20-64-64-2 network")
-    .option("--pairs <n>", "pairs of runs in a comparison", positiveInteger, 5)
+    .option("--pairs <n>", "pairs of runs in a comparison (default: 5)", positiveInteger)
     .option(
       "--intra-op-threads <n>",
       "threads inside one model run, all contenders",
       positiveInteger,
     );
+}
+
+function explain(options: BenchOptions): string | null {
+  if (options.listsScenarios || options.peersToSetUp !== null) return null;
+  if (options.scenarios.length > 0) return explainScenarios(options);
+  if (options.peers.length > 0) return "--peers is for scenarios; add --scenario";
+  return options.baseline === null ? explainLoad(options) : explainComparison(options);
+}
+
+function explainScenarios(options: BenchOptions): string | null {
+  const foreign = (["url", "grpc", "model", "modelFile", "baseline", "ratePerSec"] as const).find(
+    (key) => options[key] !== null,
+  );
+  return foreign === undefined
+    ? null
+    : `--scenario starts its own servers on its own models; leave out ${flagOf(foreign)}`;
+}
+
+/** `modelFile` as `--model-file`. */
+function flagOf(key: string): string {
+  if (key === "ratePerSec") return "--rate";
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function explainLoad(options: BenchOptions): string | null {
@@ -214,11 +339,11 @@ function explainLoad(options: BenchOptions): string | null {
 
 function explainComparison(options: BenchOptions): string | null {
   if (options.modelFile === null) return "--baseline needs --model-file FILE (or mlp)";
-  const foreign = (["url", "grpc", "model", "version", "apiKey"] as const).find(
+  const foreign = (["url", "grpc", "model", "version", "apiKey", "pid"] as const).find(
     (key) => options[key] !== null,
   );
   if (foreign !== undefined) {
-    return `--baseline starts both servers itself; leave out --${foreign === "apiKey" ? "api-key" : foreign}`;
+    return `--baseline starts both servers itself; leave out ${flagOf(foreign)}`;
   }
   if (options.ratePerSec !== null) {
     return "--baseline compares what each can do in the closed loop; leave out --rate";
@@ -234,6 +359,18 @@ function parseProtocols(text: string): Protocol[] {
     }
   }
   return PROTOCOLS.filter((known) => names.includes(known));
+}
+
+function peersNamed(names: readonly string[]): readonly string[] {
+  return names.includes("all") ? [] : names;
+}
+
+function parseNames(text: string): string[] {
+  return [...new Set(text.split(",").map((name) => name.trim()))].filter((name) => name !== "");
+}
+
+function millis(seconds: number | null): number | null {
+  return seconds === null ? null : seconds * 1000;
 }
 
 function positiveInteger(text: string): number {

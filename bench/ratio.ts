@@ -1,3 +1,5 @@
+import { isQuietEnough } from "./machine/noise.ts";
+
 /** A noisy machine is one on which the same pair, repeated, gives ratios this far apart. */
 export const MAX_SPREAD = 2;
 
@@ -9,8 +11,17 @@ export interface RatioSummary {
   readonly max: number;
   /** max / min. */
   readonly spread: number;
-  /** False when the spread is too wide to call the median a result. */
+  /** Pairs during which the machine was seen to do other work. */
+  readonly noisyPairs: number;
+  /** False when the spread is too wide, or the machine was too busy, to call the median a result. */
   readonly isResult: boolean;
+}
+
+/** Why a ratio is not printed. REQUIRES: `isResult` is false. */
+export function explainNoResult(ratio: RatioSummary): string {
+  return ratio.spread > MAX_SPREAD
+    ? `spread > ${MAX_SPREAD}x`
+    : `machine busy in ${ratio.noisyPairs} of ${ratio.pairs.length} pairs`;
 }
 
 /**
@@ -21,6 +32,7 @@ export interface RatioSummary {
 export function summariseRatios(
   ours: readonly number[],
   baseline: readonly number[],
+  noisyPairs: number,
 ): RatioSummary {
   if (ours.length === 0 || ours.length !== baseline.length) {
     throw new Error(`expected pairs, got ${ours.length} and ${baseline.length} measurements`);
@@ -34,10 +46,12 @@ export function summariseRatios(
   const min = sorted[0] ?? Number.NaN;
   const max = sorted.at(-1) ?? Number.NaN;
   const spread = max / min;
-  return { pairs, median: medianOf(sorted), min, max, spread, isResult: spread <= MAX_SPREAD };
+  const isResult = spread <= MAX_SPREAD && isQuietEnough(pairs.length, noisyPairs);
+  return { pairs, median: medianOf(sorted), min, max, spread, noisyPairs, isResult };
 }
 
-function medianOf(sorted: readonly number[]): number {
+/** @param sorted ascending; NaN when empty */
+export function medianOf(sorted: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;

@@ -1,6 +1,9 @@
 import type { Environment } from "./environment.ts";
 import type { LoadResult } from "./load-result.ts";
-import { MAX_SPREAD, type RatioSummary } from "./ratio.ts";
+import type { NoiseReading } from "./machine/noise.ts";
+import { explainNoResult, type RatioSummary } from "./ratio.ts";
+import type { Bar, Figure } from "./scenarios/figure.ts";
+import type { ScenarioReport } from "./scenarios/scenario-report.ts";
 
 /** Sluice against one baseline: runs in turn, paired. */
 export interface Comparison {
@@ -16,12 +19,15 @@ export interface Comparison {
 
 /** What `sluice bench` writes as JSON. Times are milliseconds; nothing in it is secret. */
 export interface BenchReport {
-  readonly schemaVersion: 1;
+  readonly schemaVersion: 2;
   readonly environment: Environment;
   /** The model and how it was asked; null where a default was taken. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;
   readonly results: readonly LoadResult[];
   readonly comparisons: readonly Comparison[];
+  readonly scenarios: readonly ScenarioReport[];
+  /** What disturbed each pair or repeat, in the order they ran. */
+  readonly noise: readonly NoiseReading[];
   readonly warnings: readonly string[];
 }
 
@@ -38,7 +44,12 @@ const RESULT_HEAD = [
   "p99",
   "p99.9",
   "max",
+  "CPU µs",
+  "RSS MiB",
+  "peak",
 ] as const;
+
+const FIGURE_HEAD = ["figure", "ours", "theirs", "ratio", "min-max", "bar", "verdict"] as const;
 
 const RATIO_HEAD = [
   "ours / baseline",
@@ -57,9 +68,12 @@ export function renderMarkdown(report: BenchReport): string {
   const settings = Object.entries(report.settings).filter(([, value]) => value !== null);
   const parts = [
     `${environment.date} | Node ${environment.node} | ${environment.platform} | ${environment.cores} x ${environment.cpu}`,
+    `${environment.pinning} | ${describeNoises(report.noise)}`,
     settings.map(([key, value]) => `${key} ${value}`).join(" | "),
-    renderTable(RESULT_HEAD, allResults(report).map(resultRow)),
+    ...report.scenarios.map(renderScenario),
   ];
+  const results = allResults(report);
+  if (results.length > 0) parts.push(renderTable(RESULT_HEAD, results.map(resultRow)));
   if (report.comparisons.length > 0) {
     parts.push(renderTable(RATIO_HEAD, report.comparisons.map(ratioRow)));
   }
@@ -69,17 +83,59 @@ export function renderMarkdown(report: BenchReport): string {
   return `${parts.join("\n\n")}\n`;
 }
 
+function renderScenario(scenario: ScenarioReport): string {
+  const { name, title, question, bar, figures, notes, failure } = scenario;
+  const parts = [`## ${title} (${name})`, bar === null ? question : `${question} Bar: ${bar}`];
+  if (failure !== null) parts.push(`Not measured: ${failure}`);
+  if (figures.length > 0) parts.push(renderTable(FIGURE_HEAD, figures.map(figureRow)));
+  if (notes.length > 0) parts.push(notes.map((note) => `- ${note}`).join("\n"));
+  return parts.join("\n\n");
+}
+
+function figureRow(row: Figure): string[] {
+  const { ratio, bar } = row;
+  const unit = row.unit === "" ? "" : ` ${row.unit}`;
+  const [median, range] = ratio === null ? ["-", "-"] : ratioCells(ratio);
+  return [
+    row.name,
+    `${figure(row.ours)}${unit}`,
+    row.theirs === null ? "-" : `${figure(row.theirs)}${unit}`,
+    median,
+    range,
+    bar === null ? "-" : describeBar(bar),
+    row.verdict,
+  ];
+}
+
+export function describeBar(bar: Bar): string {
+  return "atLeast" in bar ? `>= ${bar.atLeast}` : `<= ${bar.atMost}`;
+}
+
+/** One line; the readings themselves are in the JSON. */
+export function describeNoises(readings: readonly NoiseReading[]): string {
+  if (readings.length === 0) return "noise was not watched";
+  const noisy = readings.filter((reading) => reading.isNoisy).length;
+  return `machine noisy in ${noisy} of ${readings.length} measurements`;
+}
+
 export function renderJson(report: BenchReport): string {
   return `${JSON.stringify(report, null, 2)}\n`;
 }
 
-export function allResults(report: Pick<BenchReport, "results" | "comparisons">): LoadResult[] {
+/** Every load of the report. */
+export function allResults(
+  report: Pick<BenchReport, "results" | "comparisons" | "scenarios">,
+): LoadResult[] {
   const paired = report.comparisons.flatMap((comparison) => comparison.pairs);
-  return [...report.results, ...paired.flatMap((pair) => [pair.ours, pair.baseline])];
+  return [
+    ...report.results,
+    ...paired.flatMap((pair) => [pair.ours, pair.baseline]),
+    ...report.scenarios.flatMap((scenario) => scenario.runs),
+  ];
 }
 
 function resultRow(result: LoadResult): string[] {
-  const { latency } = result;
+  const { latency, server } = result;
   return [
     result.name,
     String(result.connections),
@@ -93,6 +149,9 @@ function resultRow(result: LoadResult): string[] {
     figure(latency.p99Ms),
     figure(latency.p999Ms),
     figure(latency.maxMs),
+    server?.cpuUsPerAnswer == null ? "-" : figure(server.cpuUsPerAnswer),
+    server === null ? "-" : mebibytes(server.rssBytes),
+    server === null ? "-" : mebibytes(server.peakRssBytes),
   ];
 }
 
@@ -110,14 +169,19 @@ function ratioRow(comparison: Comparison): string[] {
 /** A median that the spread does not support is not printed: somebody would quote it. */
 function ratioCells(ratio: RatioSummary): [string, string] {
   const range = `${figure(ratio.min)}-${figure(ratio.max)}`;
-  return [ratio.isResult ? `${figure(ratio.median)}x` : `none (spread > ${MAX_SPREAD}x)`, range];
+  return [ratio.isResult ? `${figure(ratio.median)}x` : `none (${explainNoResult(ratio)})`, range];
 }
 
 /** 3 significant digits, never in powers of ten. */
-function figure(value: number): string {
-  if (value >= 100) return value.toFixed(0);
-  if (value >= 10) return value.toFixed(1);
-  return value >= 1 ? value.toFixed(2) : value.toFixed(3);
+export function figure(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 100) return value.toFixed(0);
+  if (size >= 10) return value.toFixed(1);
+  return size >= 1 ? value.toFixed(2) : value.toFixed(3);
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(0);
 }
 
 function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -13,7 +13,14 @@ const PLAN: LoadPlan = {
   inputs: [],
   comparesValues: true,
   connections: 8,
-  shape: { ratePerSec: 1000, warmupMs: 0, durationMs: 1000, graceMs: 1000, poolSize: 1 },
+  shape: {
+    ratePerSec: 1000,
+    warmupMs: 0,
+    durationMs: 1000,
+    graceMs: 1000,
+    poolSize: 1,
+    sliceMs: null,
+  },
 };
 
 test("threads share connections evenly and the rate in proportion, losing none of either", () => {

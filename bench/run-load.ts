@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { GeneratorMessage, GoMessage, LoadPlan } from "./load-plan.ts";
 import type { LoadTally } from "./load-recorder.ts";
 import { type LoadResult, summariseLoad } from "./load-result.ts";
+import { type ListPids, type ServerUsage, UsageWindow } from "./machine/usage-window.ts";
 
 /** Called about once a second with the totals so far. */
 export type ShowProgress = (answered: number, errors: number) => void;
@@ -10,6 +11,7 @@ export type ShowProgress = (answered: number, errors: number) => void;
  * Runs one load in `threads` generator threads, which begin together, and adds up what they saw.
  * @param name of the result
  * @param plan its connections and rate are those of all threads together
+ * @param pids of the server, whose processes are measured too; null: nobody's
  * @throws Error that names the first failure when a connection cannot even answer one request
  */
 export async function runLoad(
@@ -17,25 +19,55 @@ export async function runLoad(
   plan: LoadPlan,
   threads: number,
   showProgress: ShowProgress,
+  pids: ListPids | null = null,
 ): Promise<LoadResult> {
   const totals = new ProgressTotals(showProgress);
   const generators = splitPlan(plan, threads).map((part) => new Generator(part, totals));
   try {
     await Promise.all(generators.map((generator) => generator.ready));
     for (const generator of generators) generator.go();
-    const reports = await Promise.all(generators.map((generator) => generator.done));
-    const utilization = Math.max(...reports.map((report) => report.utilization));
     const { connections, shape } = plan;
-    const { ratePerSec, durationMs } = shape;
-    const facts = { name, connections, ratePerSec, durationMs };
+    const { ratePerSec, warmupMs, durationMs } = shape;
+    const usage = pids === null ? null : watchServer(pids, warmupMs, durationMs);
+    const reports = await Promise.all(generators.map((generator) => generator.done));
+    const facts = {
+      ...{ name, connections, ratePerSec, durationMs },
+      generatorUtilization: Math.max(...reports.map((report) => report.utilization)),
+      generatorCpuUsPerAnswer: meanOf(reports.map((report) => report.cpuUsPerAnswer)),
+      usage: usage === null ? null : usage.read(),
+    };
     return summariseLoad(
       facts,
       reports.map((report) => report.tally),
-      utilization,
     );
   } finally {
     await Promise.all(generators.map((generator) => generator.end()));
   }
+}
+
+/** Opens and closes a window over the measured part of a load that begins now. */
+function watchServer(pids: ListPids, warmupMs: number, durationMs: number) {
+  let window: UsageWindow | null = null;
+  let usage: ServerUsage | null = null;
+  setTimeout(() => {
+    window = new UsageWindow(pids);
+  }, warmupMs);
+  const closing = setTimeout(() => {
+    usage = window?.close() ?? null;
+  }, warmupMs + durationMs);
+  return {
+    /** The load has ended, which is never before the window unless it broke off. */
+    read(): ServerUsage | null {
+      clearTimeout(closing);
+      return usage ?? window?.close() ?? null;
+    },
+  };
+}
+
+/** null when none is a number. */
+function meanOf(values: readonly (number | null)[]): number | null {
+  const numbers = values.filter((value) => value !== null);
+  return numbers.length === 0 ? null : numbers.reduce((a, b) => a + b, 0) / numbers.length;
 }
 
 /** Connections as evenly as they go; each thread's share of the rate is that of its connections. */
@@ -53,6 +85,7 @@ export function splitPlan(plan: LoadPlan, threads: number): LoadPlan[] {
 interface GeneratorReport {
   readonly tally: LoadTally;
   readonly utilization: number;
+  readonly cpuUsPerAnswer: number | null;
 }
 
 /** One generator thread, seen from outside. */

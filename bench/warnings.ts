@@ -1,7 +1,8 @@
 import type { Environment } from "./environment.ts";
 import type { LoadResult } from "./load-result.ts";
-import { MAX_SPREAD } from "./ratio.ts";
+import { explainNoResult } from "./ratio.ts";
 import { allResults, type Comparison } from "./report.ts";
+import type { ScenarioReport } from "./scenarios/scenario-report.ts";
 
 /** A closed loop whose generator is this busy may measure the generator. */
 const BUSY_GENERATOR = 0.9;
@@ -14,6 +15,7 @@ export function collectWarnings(
   environment: Environment,
   results: readonly LoadResult[],
   comparisons: readonly Comparison[],
+  scenarios: readonly ScenarioReport[],
 ): string[] {
   const warnings: string[] = [];
   if (environment.loadAverage > environment.cores / 2) {
@@ -22,10 +24,18 @@ export function collectWarnings(
       `the machine was busy before the run: load ${load} on ${environment.cores} cores`,
     );
   }
-  for (const result of allResults({ results, comparisons })) {
-    warnings.push(...explainResult(result).map((warning) => `${result.name}: ${warning}`));
+  for (const result of allResults({ results, comparisons, scenarios: [] })) {
+    const all = [...explainResult(result), ...explainCount(result)];
+    warnings.push(...all.map((warning) => `${result.name}: ${warning}`));
   }
   for (const comparison of comparisons) warnings.push(...explainSpread(comparison));
+  for (const { name, failure, runs } of scenarios) {
+    if (failure !== null) warnings.push(`${name} was not measured: ${failure}`);
+    const problems = runs.flatMap((run) =>
+      explainResult(run).map((text) => `${name}: ${run.name}: ${text}`),
+    );
+    warnings.push(...problems);
+  }
   return [...new Set(warnings)];
 }
 
@@ -51,16 +61,17 @@ function explainResult(result: LoadResult): string[] {
       `requests were sent up to ${lateMs.toFixed(1)} ms late (p99): all connections were busy, or the machine was; latency includes it`,
     );
   }
-  if (result.requests < FEW_REQUESTS) {
-    warnings.push(`${result.requests} answers are too few for p99.9`);
-  }
   return warnings;
+}
+
+function explainCount({ requests }: LoadResult): string[] {
+  return requests < FEW_REQUESTS ? [`${requests} answers are too few for p99.9`] : [];
 }
 
 function explainSpread(comparison: Comparison): string[] {
   const ratio = comparison.throughputRatio;
   if (ratio.isResult) return [];
   return [
-    `${comparison.ours} / ${comparison.baseline}: no result: the pairs' ratios differ by ${ratio.spread.toFixed(1)}x (more than ${MAX_SPREAD}x); the machine is too noisy`,
+    `${comparison.ours} / ${comparison.baseline}: no result: ${explainNoResult(ratio)}; the machine is too noisy`,
   ];
 }

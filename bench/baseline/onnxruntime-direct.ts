@@ -1,37 +1,40 @@
-import { InferenceSession } from "onnxruntime-node";
 import { LoadRecorder } from "../load-recorder.ts";
-import type { DirectPlan } from "./direct-plan.ts";
-import { toOrt } from "./oip-tensors.ts";
+import { UsageWindow } from "../machine/usage-window.ts";
+import { openAddonRuns } from "./addon-runs.ts";
+import { openBindingRuns } from "./binding-runs.ts";
+import type { DirectAnswer, DirectPlan } from "./direct-plan.ts";
 
 /**
- * The limit: `await session.run` in a loop, no server, no encoding. Entry of a child process; takes
- * one DirectPlan over IPC, answers with one LoadTally and ends.
+ * The limit: the model run in a loop, no server, no encoding. Entry of a child process; takes one
+ * DirectPlan over IPC, answers with one DirectAnswer and ends.
  */
 
-async function measure(plan: DirectPlan): Promise<void> {
-  const session = await InferenceSession.create(
-    plan.modelFile,
-    plan.intraOpThreads === null ? {} : { intraOpNumThreads: plan.intraOpThreads },
-  );
-  const feeds = plan.inputs.map((input) =>
-    Object.fromEntries(input.inputs.map((tensor) => [tensor.name, toOrt(tensor)])),
-  );
+async function measure(plan: DirectPlan): Promise<DirectAnswer> {
+  const open = plan.through === "addon" ? openAddonRuns : openBindingRuns;
+  const run = await open(plan);
   const recorder = new LoadRecorder();
   const fromMs = performance.now() + plan.warmupMs;
   const toMs = fromMs + plan.durationMs;
-  recorder.openWindow(fromMs, toMs);
+  recorder.openWindow(fromMs, toMs, null);
+  let window: UsageWindow | null = null;
   for (let sequence = 0; ; sequence += 1) {
     const startMs = performance.now();
     if (startMs >= toMs) break;
-    await session.run(feeds[sequence % feeds.length] ?? {});
+    if (startMs >= fromMs) window ??= new UsageWindow(() => [process.pid]);
+    const answer = run(sequence % plan.inputs.length);
+    // Awaiting what is no promise would cost a turn of the loop.
+    if (answer instanceof Promise) await answer;
     recorder.answered(startMs, startMs, performance.now());
   }
-  process.send?.(recorder.tally(), () => process.disconnect());
+  return { tally: recorder.tally(), usage: window?.close() ?? null };
 }
 
 process.once("message", (plan) => {
-  measure(plan as DirectPlan).catch((thrown: unknown) => {
-    process.stderr.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
-    process.exit(1);
-  });
+  measure(plan as DirectPlan).then(
+    (answer) => process.send?.(answer, () => process.disconnect()),
+    (thrown: unknown) => {
+      process.stderr.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+      process.exit(1);
+    },
+  );
 });

@@ -24,6 +24,9 @@ export function resultOf(changes: Partial<LoadResult>): LoadResult {
     unsent: 0,
     sendLatenessP99Ms: null,
     generatorUtilization: 0.5,
+    generatorCpuUsPerAnswer: null,
+    server: null,
+    timeline: null,
     ...changes,
   };
 }

@@ -1,0 +1,270 @@
+import type { LoadPlan, Protocol } from "../load-plan.ts";
+import type { BenchModel } from "../models/bench-model.ts";
+import { COMPUTE, MLP } from "../models/bench-models.ts";
+import type { Paired } from "../run-pairs.ts";
+import type { SluiceServer } from "../running-server.ts";
+import { assertFaultless } from "./compare-loads.ts";
+import type { Figure, Series } from "./figure.ts";
+import { plainFigure, ratioFigure } from "./figures.ts";
+import { type DeadlineResult, type Outcomes, runDeadlineLoad } from "./overload-load.ts";
+import type { Scenario, ScenarioContext, ScenarioResult } from "./scenario.ts";
+
+interface Case {
+  readonly model: BenchModel;
+  readonly protocol: Protocol;
+  /** Offered rate over the peak goodput. */
+  readonly factor: number;
+}
+
+const CASES: readonly Case[] = [
+  { model: COMPUTE, protocol: "http-binary", factor: 10 },
+  { model: MLP, protocol: "http-json", factor: 2 },
+];
+const MIN_GOODPUT = 0.9;
+const MIN_DEADLINE_MS = 50;
+/** Over the p50 of an idle server. */
+const DEADLINE_FACTOR = 20;
+/** Closed loops among which the peak is looked for. */
+const PEAK_CONNECTIONS = [2, 8, 32, 128];
+/** A client that hears nothing hangs up this long after its deadline. */
+const SILENCE_MS = 5000;
+/** A request holds its connection for so many deadlines, at most where the server keeps them. */
+const HELD_DEADLINES = 2;
+/** A refused connection rests a while, and the clock is not perfect. */
+const SPARE_MS = 30;
+const MIN_CONNECTIONS = 64;
+const MAX_CONNECTIONS = 4000;
+/** A generator whose loop turns slower than this share of the deadline measured itself. */
+const MAX_DELAY_SHARE = 0.2;
+const QUICK_WINDOW_MS = 800;
+
+export const OVERLOAD: Scenario = {
+  name: "overload",
+  title: "Overload",
+  question: "Does a server that is asked for more than it can do still do what it can, in time?",
+  bar: `a model of 5 ms or more at 10x its capacity, the tiny one at 2x: goodput at least ${MIN_GOODPUT} of the peak, p99 of accepted requests at most the deadline`,
+  run: runOverload,
+};
+
+interface CaseResult extends Case {
+  readonly deadlineMs: number;
+  readonly peakConnections: number;
+  readonly ratePerSec: number;
+  readonly connections: number;
+  readonly paired: Paired<DeadlineResult, DeadlineResult>;
+}
+
+async function runOverload(context: ScenarioContext): Promise<ScenarioResult> {
+  const results: CaseResult[] = [];
+  for (const each of CASES) {
+    const modelFile = await context.writeModel(each.model);
+    const models = { [each.model.name]: modelFile };
+    const server = await context.startSluice({ models, flags: [] });
+    results.push(await runCase(context, server, each));
+    await context.stop(server);
+  }
+  return {
+    figures: [...results.flatMap(barFigures), ...results.map(peakFigure)],
+    series: results.flatMap(outcomeSeries),
+    notes: results.flatMap(describeCase),
+  };
+}
+
+async function runCase(
+  context: ScenarioContext,
+  server: SluiceServer,
+  overloaded: Case,
+): Promise<CaseResult> {
+  const room: Room = { context, server, overloaded };
+  const unloaded = await closedLoop(room, 1, null);
+  assertFaultless(unloaded.load);
+  const deadlineMs = Math.max(MIN_DEADLINE_MS, DEADLINE_FACTOR * unloaded.load.latency.p50Ms);
+  const peak = await findPeak(room, deadlineMs);
+  const ratePerSec = overloaded.factor * peak.goodputPerSec;
+  const connections = connectionsFor(ratePerSec, deadlineMs);
+  const { name } = overloaded.model;
+  context.log(
+    `${name}: peak ${peak.goodputPerSec.toFixed(0)}/s at ${peak.load.connections} connections, deadline ${deadlineMs.toFixed(0)} ms; offering ${ratePerSec.toFixed(0)}/s on ${connections}`,
+  );
+  const offered = plan(room, { ratePerSec, connections, deadlineMs, isShort: false });
+  const paired = await context.pairs(
+    {
+      name: `${name} at ${overloaded.factor}x`,
+      measure: () =>
+        runDeadlineLoad(`${name} overloaded`, offered, deadlineMs, () => server.pids()),
+    },
+    {
+      name: "peak",
+      measure: () => closedLoop(room, peak.load.connections, deadlineMs),
+    },
+  );
+  const peakConnections = peak.load.connections;
+  return { ...overloaded, deadlineMs, peakConnections, ratePerSec, connections, paired };
+}
+
+interface Room {
+  readonly context: ScenarioContext;
+  readonly server: SluiceServer;
+  readonly overloaded: Case;
+}
+
+/** @param deadlineMs null: as long as a request may take anyway */
+function closedLoop(
+  room: Room,
+  connections: number,
+  deadlineMs: number | null,
+  isShort = deadlineMs === null,
+): Promise<DeadlineResult> {
+  const limitMs = deadlineMs ?? room.context.settings.timeoutMs;
+  const shape = { ratePerSec: null, connections, deadlineMs: limitMs, isShort };
+  const name = `${room.overloaded.model.name} closed`;
+  return runDeadlineLoad(name, plan(room, shape), limitMs, () => room.server.pids());
+}
+
+async function findPeak(room: Room, deadlineMs: number): Promise<DeadlineResult> {
+  const tries: DeadlineResult[] = [];
+  for (const connections of PEAK_CONNECTIONS) {
+    tries.push(await closedLoop(room, connections, deadlineMs, true));
+  }
+  const peak = tries.reduce((best, each) =>
+    each.goodputPerSec > best.goodputPerSec ? each : best,
+  );
+  if (peak.goodputPerSec > 0) return peak;
+  throw new Error(
+    `no closed loop of '${room.overloaded.model.name}' was answered within ${deadlineMs} ms: ${peak.load.firstError}`,
+  );
+}
+
+function plan(
+  { context, server, overloaded }: Room,
+  load: {
+    readonly ratePerSec: number | null;
+    readonly connections: number;
+    readonly deadlineMs: number;
+    /** To find something out, not to report it. */
+    readonly isShort: boolean;
+  },
+): LoadPlan {
+  const { quick, durationMs } = context.settings;
+  const windowMs = quick ? QUICK_WINDOW_MS : durationMs;
+  return context.planLoad(server, overloaded.model.name, {
+    protocol: overloaded.protocol,
+    ratePerSec: load.ratePerSec,
+    connections: load.connections,
+    timeoutMs: load.deadlineMs + SILENCE_MS,
+    durationMs: load.isShort ? windowMs / 2 : windowMs,
+  });
+}
+
+/** Enough that a request never waits for a free one, whatever the server does with the others. */
+export function connectionsFor(ratePerSec: number, deadlineMs: number): number {
+  const needed = Math.ceil((ratePerSec * (HELD_DEADLINES * deadlineMs + SPARE_MS)) / 1000);
+  return Math.min(MAX_CONNECTIONS, Math.max(MIN_CONNECTIONS, needed));
+}
+
+function barFigures(result: CaseResult): Figure[] {
+  const { paired, factor, model, deadlineMs } = result;
+  const { ours, theirs } = paired;
+  const ratios = ours.map((each, i) => each.goodputPerSec / (theirs[i]?.goodputPerSec ?? 0));
+  const noisyRuns = Math.max(paired.noisyPairs, ours.filter(isGeneratorLimited).length);
+  const what = `${model.name} at ${factor}x its capacity`;
+  return [
+    plainFigure({
+      name: `${what}: goodput, share of the peak`,
+      unit: "x",
+      // Not a ratio figure: a server that breaks down answers nothing in time, and 0 is a result.
+      values: ratios,
+      noisyRuns,
+      bar: { atLeast: MIN_GOODPUT },
+    }),
+    plainFigure({
+      name: `${what}: p99 of accepted requests, share of the deadline`,
+      unit: "x",
+      values: ours.map((each) => acceptedP99Ms(each) / deadlineMs),
+      noisyRuns,
+      bar: { atMost: 1 },
+    }),
+  ];
+}
+
+/** Where nothing was answered, the time that a client waited in vain. */
+function acceptedP99Ms({ load, deadlineMs }: DeadlineResult): number {
+  return load.requests === 0 ? deadlineMs + SILENCE_MS : load.latency.p99Ms;
+}
+
+function isGeneratorLimited({ generatorDelayP99Ms, deadlineMs }: DeadlineResult): boolean {
+  return generatorDelayP99Ms > MAX_DELAY_SHARE * deadlineMs;
+}
+
+function peakFigure({ paired, model, factor }: CaseResult): Figure {
+  return ratioFigure({
+    name: `${model.name}: requests/s offered at ${factor}x, against the peak goodput of the closed loop`,
+    unit: "requests/s",
+    ours: paired.ours.map(offeredPerSec),
+    theirs: paired.theirs.map((each) => each.goodputPerSec),
+    noisyPairs: paired.noisyPairs,
+    bar: null,
+  });
+}
+
+function offeredPerSec({ load, outcomes }: DeadlineResult): number {
+  return sumOf(outcomes) / load.durationSecs;
+}
+
+function outcomeSeries({ model, factor, paired }: CaseResult): Series[] {
+  const shares = paired.ours.map(({ outcomes }) => sharesOf(outcomes));
+  const names = ["inTime", "late", "refused", "expired", "failed", "unsent"] as const;
+  return [
+    {
+      plot: "What became of the requests under overload",
+      kind: "bars",
+      name: `${model.name} at ${factor}x`,
+      xAxis: "",
+      yAxis: "share",
+      points: names.map((name) => {
+        const values = shares.map((each) => each[name]).toSorted((a, b) => a - b);
+        return {
+          x: name === "inTime" ? "in time" : name,
+          y: values[values.length >> 1] ?? 0,
+          low: values[0] ?? null,
+          high: values.at(-1) ?? null,
+        };
+      }),
+    },
+  ];
+}
+
+function sharesOf(outcomes: Outcomes): Outcomes {
+  const total = sumOf(outcomes);
+  const { inTime, late, refused, expired, failed, unsent } = outcomes;
+  return {
+    inTime: inTime / total,
+    late: late / total,
+    refused: refused / total,
+    expired: expired / total,
+    failed: failed / total,
+    unsent: unsent / total,
+  };
+}
+
+function sumOf({ inTime, late, refused, expired, failed, unsent }: Outcomes): number {
+  return inTime + late + refused + expired + failed + unsent;
+}
+
+function describeCase(result: CaseResult): string[] {
+  const { model, protocol, factor, deadlineMs, peakConnections, connections, paired } = result;
+  const last = paired.ours.at(-1);
+  if (last === undefined) return [];
+  const { outcomes, load } = last;
+  const counts = `${outcomes.inTime} in time, ${outcomes.late} late, ${outcomes.refused} refused, ${outcomes.expired} expired, ${outcomes.failed} failed, ${outcomes.unsent} unsent`;
+  const limited = paired.ours.filter(isGeneratorLimited).length;
+  return [
+    `${model.name} at ${factor}x (${protocol}): deadline ${deadlineMs.toFixed(0)} ms (x-request-timeout-ms), ${connections} connections; peak among closed loops of ${PEAK_CONNECTIONS.join(", ")} connections: ${peakConnections}. Last load: ${counts}; p50 of the answers ${load.latency.p50Ms.toFixed(1)} ms, server ${load.server?.cores.toFixed(2) ?? "?"} cores.`,
+    ...(limited === 0
+      ? []
+      : [
+          `${model.name}: the generator could not keep its rate in ${limited} of ${paired.ours.length} loads; give it more cores.`,
+        ]),
+    ...(load.firstError === null ? [] : [`${model.name}: the first refusal: ${load.firstError}`]),
+  ];
+}
