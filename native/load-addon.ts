@@ -27,7 +27,10 @@ export function loadAddon(libraryPath: string): LoadedAddon {
 
 function tryLoad(libraryPath: string): LoadedAddon {
   if (!existsSync(ADDON_FILE)) {
-    return { addon: null, reason: "it was not built: no C++ compiler at install" };
+    return {
+      addon: null,
+      reason: "it was not built (npm run build makes it where there is a C++ compiler)",
+    };
   }
   try {
     const module = createRequire(import.meta.url)(ADDON_FILE) as AddonModule;
