@@ -49,7 +49,7 @@ module.exports = {
       "^server/lib/",
       "^native/(addon|load-addon)\\.ts$",
     ]),
-    // main.ts is the process edge: it hands `sluice publish` and `sluice bench` to their rooms.
+    // main.ts is the process edge: it hands `publish`, `bench`, `tune` and their like to their rooms.
     ban("server-knows-no-sidecar", "^server/(?!main\\.ts)", "^(pipelines|bench)/"),
     ban("one-native-seam", "^server/(?!engine/)", "^native/"),
     ban("one-socket-seam", "^(server/(?!transport/)|protocols|pipelines|native)", "uWebSockets"),

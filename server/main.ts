@@ -67,6 +67,10 @@ const rooms: Rooms = {
     const { runBench } = await import("../bench/command.ts");
     return runBench([...argv], io);
   },
+  async tune(argv) {
+    const { runTune } = await import("../bench/tune-command.ts");
+    return runTune(argv, io);
+  },
   async demo() {
     const { runDemo } = await import("../pipelines/demo/command.ts");
     return runDemo(io);

@@ -29,6 +29,7 @@ export interface Rooms extends LifeRooms {
   remove(model: string, inputs: ConfigInputs): Promise<number>;
   infer(args: InferArgs): Promise<number>;
   bench(argv: readonly string[]): Promise<number>;
+  tune(argv: readonly string[]): Promise<number>;
   demo(): Promise<number>;
   /** Checks the project file and says so in a line; nothing where there is none. */
   validateProject(inputs: ConfigInputs, sink: TextSink): Promise<void>;
@@ -250,6 +251,15 @@ function addSidecars(program: Command, rooms: Rooms, run: Run): void {
     .allowUnknownOption()
     .passThroughOptions()
     .action((args: string[]) => run(() => rooms.bench(args)));
+  program
+    .command("tune [args...]")
+    .description(
+      "measure a model here and write the settings for it; 'sluice tune --help' says more",
+    )
+    .helpOption(false)
+    .allowUnknownOption()
+    .passThroughOptions()
+    .action((args: string[]) => run(() => rooms.tune(args)));
   program
     .command("demo")
     .description("serve a small model, publish the next version, watch it swap")

@@ -1,0 +1,172 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { type BenchIo, EndedByParser, UsageError } from "../options.ts";
+import { TUNED_KEYS, type TunedKey } from "./tuned-settings.ts";
+
+const TUNE_PROTOCOLS = ["http-json", "http-binary", "grpc"] as const;
+
+/** `sluice tune`, understood and checked. */
+export interface TuneOptions {
+  /** `mlp`: the network that is built in. */
+  readonly modelFile: string;
+  readonly connections: number;
+  /** null: no limit. */
+  readonly p99LimitMs: number | null;
+  readonly protocol: (typeof TUNE_PROTOCOLS)[number];
+  readonly inputFile: string | null;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly verify: boolean;
+  readonly warmupMs: number;
+  readonly durationMs: number;
+  readonly timeoutMs: number;
+  readonly generatorThreads: number;
+  readonly pairs: number;
+  readonly maxMs: number;
+  /** Empty: all. */
+  readonly only: readonly TunedKey[];
+  /** server.yaml to write; null: print it. */
+  readonly settingsFile: string | null;
+  readonly jsonFile: string | null;
+}
+
+interface Flags {
+  readonly modelFile: string;
+  readonly connections: number;
+  readonly p99Ms?: number;
+  readonly protocol: TuneOptions["protocol"];
+  readonly input?: string;
+  readonly shape: ReadonlyMap<string, readonly number[]>;
+  readonly verify: boolean;
+  readonly warmupSecs: number;
+  readonly durationSecs: number;
+  readonly timeoutSecs: number;
+  readonly generatorThreads: number;
+  readonly pairs: number;
+  readonly maxMinutes: number;
+  readonly only: readonly TunedKey[];
+  readonly write?: string;
+  readonly json?: string;
+}
+
+const MORE = `
+Starts one server with the settings so far and one with a single setting changed, measures them in
+turn in the closed loop, and keeps a change only when it is clearly better, twice. The settings hold
+for every model of a server: tune with the one that matters, and the requests that it gets.
+
+Examples:
+  sluice tune --model-file model.onnx --input requests.json --write server.yaml
+  sluice tune --model-file model.onnx --shape x=1,20 --p99-ms 10 --protocol http-binary
+
+Exit status: 0 when every comparison gave a result and the p99 is within its limit, 1 otherwise, 2
+for a wrong call.
+`;
+
+/** @throws EndedByParser, UsageError */
+export function parseTuneOptions(argv: readonly string[], io: BenchIo): TuneOptions {
+  const command = describeCommand(io);
+  try {
+    command.parse(argv, { from: "user" });
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    throw new EndedByParser(thrown.exitCode === 0 ? 0 : 2);
+  }
+  const flags = command.opts<Flags>();
+  if (flags.pairs < 2) {
+    throw new UsageError(`--pairs: expected 2 or more, for one pair shows no spread; came 1`);
+  }
+  return {
+    modelFile: flags.modelFile,
+    connections: flags.connections,
+    p99LimitMs: flags.p99Ms ?? null,
+    protocol: flags.protocol,
+    inputFile: flags.input ?? null,
+    shapes: flags.shape,
+    verify: flags.verify,
+    warmupMs: flags.warmupSecs * 1000,
+    durationMs: flags.durationSecs * 1000,
+    timeoutMs: flags.timeoutSecs * 1000,
+    generatorThreads: flags.generatorThreads,
+    pairs: flags.pairs,
+    maxMs: flags.maxMinutes * 60_000,
+    only: flags.only,
+    settingsFile: flags.write ?? null,
+    jsonFile: flags.json ?? null,
+  };
+}
+
+function describeCommand(io: BenchIo): Command {
+  return addSearchOptions(addLoadOptions(new Command("sluice tune")))
+    .description("measure a model on this machine and write the server's settings for it")
+    .addHelpText("after", MORE)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+    });
+}
+
+function addLoadOptions(command: Command): Command {
+  return command
+    .requiredOption("--model-file <file>", "ONNX model; mlp: a built-in 20-64-64-2 network")
+    .option("--connections <n>", "connections of the closed loop", wholeNumber, 32)
+    .addOption(
+      new Option("--protocol <name>", "of the load").choices(TUNE_PROTOCOLS).default("http-json"),
+    )
+    .option("--input <file>", "JSON file: one inference request, or an array of them")
+    .addOption(
+      new Option("--shape <input=dims>", "x=1,20; repeatable; for open dimensions")
+        .argParser(addShape)
+        .default(new Map(), "1 each"),
+    )
+    .option("--no-verify", "do not compare answers to the same input (models random by design)")
+    .option("--duration-secs <s>", "measured time of each run", positive, 1.5)
+    .option("--warmup-secs <s>", "time before it that does not count", positive, 0.5)
+    .option("--timeout-secs <s>", "longest wait for one answer", positive, 30)
+    .option("--generator-threads <n>", "threads that make the load", wholeNumber, 1);
+}
+
+function addSearchOptions(command: Command): Command {
+  return command
+    .option("--p99-ms <n>", "most that the 99th percentile may take (default: no limit)", positive)
+    .option("--pairs <n>", "pairs of runs in a comparison, 2 or more", wholeNumber, 5)
+    .option("--max-minutes <n>", "stop looking for more after this time", positive, 10)
+    .addOption(
+      new Option("--only <list>", `settings to try, of ${TUNED_KEYS.join(",")}`)
+        .argParser(parseKeys)
+        .default([], "all"),
+    )
+    .option("--write <file>", "server.yaml to write or update; else the settings are printed")
+    .option("--json <file>", "write all that was measured as JSON");
+}
+
+function parseKeys(text: string): TunedKey[] {
+  const names = text.split(",").map((name) => name.trim());
+  for (const name of names) {
+    if (!TUNED_KEYS.some((known) => known === name)) {
+      throw new InvalidArgumentError(`expected a list of ${TUNED_KEYS.join(",")}, got '${name}'.`);
+    }
+  }
+  return TUNED_KEYS.filter((known) => names.includes(known));
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("expected a whole number above 0.");
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError("expected a number above 0.");
+}
+
+function addShape(
+  text: string,
+  before: ReadonlyMap<string, readonly number[]>,
+): ReadonlyMap<string, readonly number[]> {
+  const match = /^(.+)=(\d+(?:,\d+)*)?$/.exec(text);
+  const name = match?.[1];
+  if (name === undefined) throw new InvalidArgumentError("expected input=dim,dim; e.g. x=1,20.");
+  const dims = match?.[2] === undefined ? [] : match[2].split(",").map(Number);
+  return new Map(before).set(name, dims);
+}
