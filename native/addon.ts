@@ -76,15 +76,18 @@ export interface NativeLine {
   readonly [lineBrand]: true;
 }
 
-/** Why a job has no outputs. `refused`: the graph said no, see `message`. `closed`: its session was closed or its run ended from outside. */
-export type NativeJobStatus = "done" | "refused" | "deadline-exceeded" | "closed";
+/**
+ * Why a job has no outputs. `refused`: the graph said no, see `message`. `overloaded`: it would have
+ * waited too long for its deadline. `closed`: its session was closed or its run ended from outside.
+ */
+export type NativeJobStatus = "done" | "refused" | "overloaded" | "deadline-exceeded" | "closed";
 
 export interface NativeAnswer {
   readonly jobId: number;
   readonly status: NativeJobStatus;
   /** The runtime's own words, unfiltered; null when done. */
   readonly message: string | null;
-  /** From `submit` to the start of the run. */
+  /** From `submit` to the start of the run; where `overloaded`, how long that was predicted to be. */
   readonly queueMs: number;
   readonly computeMs: number;
   /** Rows of the run that this job was part of; 1 for a job without rows, 0 where there was no run. */
@@ -100,8 +103,11 @@ export interface NativeOutput {
   readonly shape: readonly number[];
 }
 
-/** What `runNow` writes into `timing`, microseconds. */
-export const TIMING = { wallUs: 0, cpuUs: 1, cells: 2 } as const;
+/**
+ * The cells of `timing`, microseconds. `runNow` writes the first two, also where the graph refused or
+ * the run was ended, and reads the third: a run that lasts longer is ended. 0: no limit.
+ */
+export const TIMING = { wallUs: 0, cpuUs: 1, limitUs: 2, cells: 3 } as const;
 
 export interface NativeAddon {
   /** Of the loaded library, such as "1.30.0". On the main thread, loading it adds an "exit" listener that ends what runs. */
@@ -138,7 +144,8 @@ export interface NativeAddon {
    * @param shapes per input of the session, the shape of the whole stack
    * @param outputs indexes of the wanted outputs, in the order wanted
    * @returns the outputs of the whole stack; their memory belongs to the caller
-   * @throws Error with the runtime's words when the graph refuses, or when the session is closed;
+   * @throws Error with the runtime's words when the graph refuses, when the run outlasted `timing`'s
+   *   limit, or when the session is closed;
    *   TypeError for arguments that are not as declared here
    */
   runNow(
@@ -150,10 +157,13 @@ export interface NativeAddon {
 
   /**
    * Queues one job for the session's threads. Waiting jobs of equal shapes (beyond dimension 0) and
-   * outputs are stacked up to maxBatchRows, those that are due first first. The inputs must not be
-   * changed or detached until the answer comes.
-   * @param timeoutMs from now; Infinity for none. A job past it is dropped before its run, and a run
-   *   of which every job is past it is told to end.
+   * outputs are stacked up to maxBatchRows, those that are due first first, while all of them stay in
+   * time by what runs were seen to cost. The inputs must not be changed or detached until the answer
+   * comes.
+   * @param timeoutMs from now; Infinity for none. A job whose predicted wait and run take most of it is
+   *   answered at once as `overloaded`, unless the session is idle. One that is past it, or could not
+   *   be done in time any more, is not run (but now and then one is, should the prediction be wrong).
+   *   A run of which every job is past it is told to end.
    */
   submit(
     line: NativeLine,

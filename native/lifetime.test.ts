@@ -3,7 +3,16 @@ import { execFile } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { needs } from "../server/testing/skip.ts";
-import { mlpModel, scaleModel, slowModel } from "../server/testing/tiny-models.ts";
+import {
+  intAttribute,
+  intsAttribute,
+  mlpModel,
+  modelOf,
+  node,
+  scaleModel,
+  slowModel,
+  value,
+} from "../server/testing/tiny-models.ts";
 import { AddonBench } from "./testing/addon-bench.ts";
 import type { Ending } from "./testing/ending-process.ts";
 
@@ -40,6 +49,48 @@ describe("the addon: ends", needs("compiler"), () => {
 
   it("is ended with its thread 50 times, running and inside a run", async () => {
     assert.equal(await end(slowPath, "terminate", 50), `${CODE} `);
+  });
+
+  // The stack of both jobs is read where it was gathered; the rows that do not come out make the
+  // engine read each job again, whose thread has ended meanwhile.
+  it("reads no memory of a thread that ended during a batch that is tried again", async () => {
+    const path = bench.write(slowMeanModel());
+    const addonBench = new URL("./testing/addon-bench.js", import.meta.url).href;
+    const inWorker = `
+      const { requireAddon } = await import(${JSON.stringify(addonBench)});
+      const { parentPort, workerData } = await import("node:worker_threads");
+      const addon = requireAddon();
+      const line = addon.connect(workerData, () => {}, new Float64Array(2));
+      const data = () => [new Float32Array(1 << 22)];
+      for (const id of [1, 2]) addon.submit(line, id, data(), [[1 << 20, 4]], [0], Infinity);
+      parentPort.postMessage("submitted");
+      setInterval(() => {}, 1000);`;
+    const script = `
+      const { requireAddon } = await import(${JSON.stringify(addonBench)});
+      const { Worker } = await import("node:worker_threads");
+      const { once } = await import("node:events");
+      const addon = requireAddon();
+      const session = await addon.openSession({ modelPath: ${JSON.stringify(path)}, intraOpThreads: 1, engineThreads: 1, maxBatchRows: 1 << 24 });
+      let heard = () => {};
+      const line = addon.connect(session, (answers) => heard(answers), new Float64Array(2));
+      const ask = (rows) => new Promise((resolve) => {
+        heard = ([answer]) => resolve(answer.status);
+        addon.submit(line, 0, [new Float32Array(rows * 4)], [[rows, 4]], [0], Infinity);
+      });
+      // The worker's jobs wait for this one, and then are stacked.
+      const busy = ask(1 << 19);
+      const code = ${JSON.stringify(inWorker)};
+      const worker = new Worker(new URL("data:text/javascript," + encodeURIComponent(code)), { workerData: session });
+      await once(worker, "message");
+      await busy;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await worker.terminate();
+      console.log(await ask(1));
+      addon.disconnect(line);
+      await addon.closeSession(session, 0);`;
+    const args = ["--input-type=module", "--eval", script];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: TIMEOUT_MS });
+    assert.equal(stdout, "done\n");
   });
 
   for (const how of ["exit-submit", "exit-worker", "exit-run-now", "return"] as const) {
@@ -114,3 +165,21 @@ describe("the addon: ends", needs("compiler"), () => {
     assert.ok(grownBytes < 12e6, `grew by ${grownBytes} bytes in 300 loads`);
   });
 });
+
+/** One row whatever came: y is the mean of x over its rows, after some work on each. */
+function slowMeanModel(): Uint8Array {
+  const sines = Array.from({ length: 30 }, (_, i) =>
+    node("Sin", [i === 0 ? "x" : `h${i}`], [`h${i + 1}`]),
+  );
+  const mean = node(
+    "ReduceMean",
+    ["h30"],
+    ["y"],
+    [intsAttribute("axes", [0]), intAttribute("keepdims", 1)],
+  );
+  return modelOf({
+    nodes: [...sines, mean],
+    inputs: [value("x", "FP32", ["batch", 4])],
+    outputs: [value("y", "FP32", ["n", 4])],
+  });
+}

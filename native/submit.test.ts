@@ -123,7 +123,7 @@ describe("the addon: submitted jobs", needs("compiler"), () => {
   });
 
   it("answers those that are due first first", async () => {
-    const { ask, answers } = await bench.open(slowModel(30));
+    const { ask, answers } = await bench.open(slowModel(10));
     const held = ask([row(0)], ROW, 150);
     const late = [ask([row(1)], ROW, 60_000), ask([row(2)], ROW)];
     const urgent = ask([row(3)], ROW, 200);

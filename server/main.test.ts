@@ -61,7 +61,7 @@ describe("sluice, the command line", () => {
   it("lists every command, and its version", async () => {
     const help = await sluice(folder, ["--help"]);
     assert.equal(help.code, 0);
-    for (const name of "serve publish rollback remove keys audit validate doctor bench demo".split(
+    for (const name of "serve publish rollback remove keys audit validate doctor bench tune demo".split(
       " ",
     )) {
       assert.match(help.stdout, new RegExp(`^ {2}${name}\\b`, "m"));

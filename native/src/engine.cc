@@ -50,6 +50,8 @@ void answer_unrun(Jobs jobs, JobStatus status, const char* message) {
 }
 
 constexpr const char* kExpired = "the deadline passed before the run began";
+constexpr const char* kHopeless = "could not be done in time, even if it ran alone at once";
+constexpr const char* kOverloaded = "the wait for its run is predicted to be too long for the deadline";
 constexpr const char* kEnded = "the deadline passed during the run, which was ended";
 constexpr const char* kClosed = "the session was closed";
 
@@ -69,7 +71,7 @@ bool LineLink::wait_idle(int64_t most_us) {
 
 // What one thread keeps from run to run.
 struct Engine::Worker {
-  explicit Worker(Session& session) : session(session) {
+  Worker(Session& session, size_t thread) : session(session), thread(thread) {
     session.add_slot(&slot);
     watch(&slot);
   }
@@ -79,6 +81,7 @@ struct Engine::Worker {
   }
 
   Session& session;
+  const size_t thread;
   RunSlot slot;
   InputStack inputs;
   std::vector<Shape> shapes;
@@ -86,10 +89,6 @@ struct Engine::Worker {
   std::vector<OrtValue*> values;
   bool is_reading = false;
 
-  void begin_reading(const Jobs& jobs) {
-    is_reading = true;
-    for (const auto& job : jobs) job->line->begin_reading();
-  }
   void end_reading(const Jobs& jobs) {
     if (!is_reading) return;
     is_reading = false;
@@ -154,32 +153,76 @@ Failure Engine::Worker::compute(const Jobs& jobs, RunEnd* end, int64_t* cost_us,
   return failure ? failure : unread;
 }
 
-Engine::~Engine() = default;
+Engine::Engine(Session& session) : session_(session) { watch(this); }
+
+Engine::~Engine() { unwatch(this); }
+
+int64_t Engine::act_if_due(int64_t now, std::vector<std::function<void()>>* later) {
+  const std::lock_guard lock(mutex_);
+  const auto expired = std::make_shared<Jobs>(queue_.take_expired(now));
+  if (!expired->empty()) {
+    later->push_back(
+        [expired] { answer_unrun(std::move(*expired), JobStatus::kDeadlineExceeded, kExpired); });
+  }
+  return queue_.first_deadline_us();
+}
 
 void Engine::start_thread_locked() {
+  run_ends_us_.resize(threads_.size() + 1);
   try {
-    threads_.emplace_back([this] { work(); });
+    threads_.emplace_back([this, thread = threads_.size()] { work(thread); });
   } catch (const std::system_error&) {
     if (threads_.empty()) throw;
   }
 }
 
 void Engine::submit(std::unique_ptr<Job>& job) {
+  const int64_t deadline_us = job->deadline_us;
   {
     const std::lock_guard lock(mutex_);
-    if (!is_stopped_) {
-      const bool is_short = static_cast<int>(queue_.size()) >= idle_threads_;
-      const bool has_room = static_cast<int>(threads_.size()) < session_.options().engine_threads;
-      // Before the job is taken: the system may have no thread for us.
-      if (is_short && has_room) start_thread_locked();
-      queue_.add(std::move(job));
-      wanted_.notify_one();
-      return;
-    }
+    if (try_add_locked(job)) wanted_.notify_one();
   }
-  Jobs late;
-  late.push_back(std::move(job));
-  answer_unrun(std::move(late), JobStatus::kClosed, kClosed);
+  if (job == nullptr) return expect_by(deadline_us);
+  const std::shared_ptr<Outbox> outbox = job->line->outbox;
+  Jobs alone;
+  alone.push_back(std::move(job));
+  outbox->send(std::move(alone));
+}
+
+bool Engine::try_add_locked(std::unique_ptr<Job>& job) {
+  if (is_stopped_) {
+    job->status = JobStatus::kClosed;
+    job->message = kClosed;
+    return false;
+  }
+  const int64_t wait_us = predict_wait_locked(*job, now_us());
+  if (is_overload(*job, wait_us, costs_.predict_us(job->key, job->rows))) {
+    job->status = JobStatus::kOverloaded;
+    job->message = kOverloaded;
+    job->queue_us = wait_us;
+    return false;
+  }
+  const bool is_short = static_cast<int>(queue_.size()) >= idle_threads_;
+  const bool has_room = static_cast<int>(threads_.size()) < session_.options().engine_threads;
+  // Before the job is taken: the system may have no thread for us.
+  if (is_short && has_room) start_thread_locked();
+  queue_.add(std::move(job));
+  return true;
+}
+
+int64_t Engine::predict_wait_locked(const Job& job, int64_t now) const {
+  if (job.deadline_us == kNeverUs) return 0;
+  const int threads = session_.options().engine_threads;
+  const int64_t queued_us = queue_.work_before_us(job, costs_);
+  int64_t running_us = 0;
+  int running = 0;
+  for (const int64_t end_us : run_ends_us_) {
+    if (end_us == 0) continue;
+    running += 1;
+    running_us += std::max<int64_t>(0, end_us - now);
+  }
+  if (queued_us == 0 && running < threads) return 0;
+  return (running_us + queued_us) / threads;
 }
 
 Engine::Jobs Engine::withdraw(const LineLink* line) {
@@ -203,30 +246,38 @@ void Engine::join() {
   threads_.clear();
 }
 
-Engine::Jobs Engine::take(Jobs* expired) {
+Engine::Jobs Engine::take(size_t thread, Unrun* unrun) {
   std::unique_lock lock(mutex_);
+  run_ends_us_[thread] = 0;
   idle_threads_ += 1;
   wanted_.wait(lock, [this] { return is_stopped_ || !queue_.empty(); });
   idle_threads_ -= 1;
   const int64_t now = now_us();
-  *expired = queue_.take_expired(now);
-  if (queue_.empty()) return Jobs();
-  Jobs batch = queue_.take_batch(now, session_.options().max_batch_rows, costs_);
+  unrun->expired = queue_.take_expired(now);
+  Jobs batch =
+      queue_.take_batch(now, session_.options().max_batch_rows, costs_, &unrun->hopeless);
+  if (batch.empty()) return batch;
+  const StackKey& key = batch[0]->key;
+  costs_.note_run(key, now);
+  run_ends_us_[thread] = now + costs_.predict_us(key, total_rows(batch));
   // Before the lock opens: a line that withdraws must find each job here or there.
   for (const auto& job : batch) job->line->begin_reading();
   return batch;
 }
 
-void Engine::work() {
+void Engine::work(size_t thread) {
   name_own_thread();
-  Worker worker(session_);
+  Worker worker(session_, thread);
   const Failure unmade = worker.slot.make();
   while (true) {
-    Jobs expired;
-    Jobs jobs = take(&expired);
+    Unrun unrun;
+    Jobs jobs = take(thread, &unrun);
     const bool is_idle = jobs.empty();
-    if (!expired.empty()) {
-      answer_unrun(std::move(expired), JobStatus::kDeadlineExceeded, kExpired);
+    if (!unrun.expired.empty()) {
+      answer_unrun(std::move(unrun.expired), JobStatus::kDeadlineExceeded, kExpired);
+    }
+    if (!unrun.hopeless.empty()) {
+      answer_unrun(std::move(unrun.hopeless), JobStatus::kDeadlineExceeded, kHopeless);
     }
     if (is_idle) {
       const std::lock_guard lock(mutex_);
@@ -258,16 +309,25 @@ void Engine::run(Worker& worker, Jobs jobs) {
       answer_unrun(std::move(alone), JobStatus::kDeadlineExceeded, kExpired);
       continue;
     }
-    worker.begin_reading(alone);
+    // A gathered batch was read no more, so that a thread that ended waited for nobody.
+    if (!alone[0]->line->resume_reading()) {
+      answer_unrun(std::move(alone), JobStatus::kClosed, kClosed);
+      continue;
+    }
+    worker.is_reading = true;
     try_run(worker, alone);
     send_one_by_one_line(std::move(alone));
   }
 }
 
-void Engine::learn(const Job& job, int64_t rows, int64_t cost_us) {
-  if (!job.is_stackable) return;
+// Before the answers go out: who hears of this run may ask again at once.
+void Engine::end_run(const Worker& worker, const Job& job, int64_t rows, int64_t cost_us,
+                     bool is_done) {
   const std::lock_guard lock(mutex_);
-  costs_.learn(job.key, rows, cost_us);
+  run_ends_us_[worker.thread] = 0;
+  costs_.note_run(job.key, now_us());
+  if (is_done) costs_.learn(job.key, rows, cost_us);
+  else costs_.learn_at_least(job.key, rows, cost_us);
 }
 
 // @returns false when the jobs must be tried again one by one
@@ -289,7 +349,9 @@ bool Engine::try_run(Worker& worker, Jobs& jobs) {
     }
   }
   if (failure && is_several && end == RunEnd::kItself) return false;
-  if (!failure) learn(*jobs[0], rows, cost_us);
+  // A run that the graph refused tells nothing of those that it does not.
+  const bool is_cut_short = failure && end != RunEnd::kItself;
+  end_run(worker, *jobs[0], rows, failure && !is_cut_short ? 0 : cost_us, !failure);
   int64_t first_row = 0;
   for (const auto& job : jobs) {
     job->queue_us = started_us - job->arrival_us;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -9,20 +10,22 @@
 
 #include "job.h"
 #include "job_queue.h"
+#include "watchdog.h"
 
 namespace sluice {
 
 class Session;
 class RunSlot;
 
-class Engine {
+class Engine final : private Watched {
  public:
-  explicit Engine(Session& session) : session_(session) {}
+  explicit Engine(Session& session);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Any thread. Takes the job over unless it throws. After `stop` the job is answered as closed.
+  // Any thread. Takes the job over unless it throws. It is answered at once as overloaded where it
+  // could hardly be done in time, and as closed after `stop`.
   void submit(std::unique_ptr<Job>& job);
   // The line's own thread. @returns its jobs that had not begun
   std::vector<std::unique_ptr<Job>> withdraw(const LineLink* line);
@@ -35,13 +38,25 @@ class Engine {
   struct Worker;
   using Jobs = std::vector<std::unique_ptr<Job>>;
 
+  // Jobs that are not run, by why.
+  struct Unrun {
+    Jobs expired;
+    Jobs hopeless;
+  };
+
+  // Answers what expired while every thread was busy.
+  int64_t act_if_due(int64_t now, std::vector<std::function<void()>>* later) override;
   void start_thread_locked();
-  void work();
-  // Waits for jobs. Empty: stopped.
-  Jobs take(Jobs* expired);
+  // @returns whether the job was taken; else its answer says why not
+  bool try_add_locked(std::unique_ptr<Job>& job);
+  int64_t predict_wait_locked(const Job& job, int64_t now) const;
+  void work(size_t thread);
+  // Waits for jobs. Empty: stopped, or those that waited are in `unrun`.
+  Jobs take(size_t thread, Unrun* unrun);
   void run(Worker& worker, Jobs jobs);
   bool try_run(Worker& worker, Jobs& jobs);
-  void learn(const Job& job, int64_t rows, int64_t cost_us);
+  // @param cost_us the least that it cost where it is not done
+  void end_run(const Worker& worker, const Job& job, int64_t rows, int64_t cost_us, bool is_done);
 
   Session& session_;
   std::mutex mutex_;
@@ -49,6 +64,8 @@ class Engine {
   JobQueue<Job> queue_;
   CostModel costs_;
   std::vector<std::thread> threads_;
+  // By thread: when its run is predicted to end; 0 while it has none.
+  std::vector<int64_t> run_ends_us_;
   int idle_threads_ = 0;
   bool is_stopped_ = false;
 };

@@ -19,7 +19,7 @@ namespace sluice {
 class Line;
 class Outbox;
 
-enum class JobStatus { kDone, kRefused, kDeadlineExceeded, kClosed };
+enum class JobStatus { kDone, kRefused, kOverloaded, kDeadlineExceeded, kClosed };
 
 // What the session's threads know of the line that a job came from.
 class LineLink {
@@ -37,11 +37,24 @@ class LineLink {
     const std::lock_guard lock(mutex_);
     if (reading_.fetch_sub(1) == 1) idle_.notify_all();
   }
+  // For a job that was read before and is read again: its memory goes with the line's thread.
+  // @returns false when the line was closed meanwhile
+  bool resume_reading() {
+    const std::lock_guard lock(mutex_);
+    if (is_closed_) return false;
+    reading_.fetch_add(1);
+    return true;
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    is_closed_ = true;
+  }
   // @returns whether nothing is read any more
   bool wait_idle(int64_t most_us);
 
  private:
   std::atomic<int> reading_{0};
+  bool is_closed_ = false;
   std::mutex mutex_;
   std::condition_variable idle_;
 };
@@ -65,6 +78,7 @@ struct Job : QueuedJob {
   // The answer.
   JobStatus status = JobStatus::kClosed;
   std::string message;
+  // Predicted where the job was refused for it.
   int64_t queue_us = 0;
   int64_t compute_us = 0;
   int64_t batch_rows = 0;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr napi_type_tag kLineTag = {0x3f5b8c1e6a7d4902, 0x9c04e1b27d586fa3};
 constexpr size_t kTimingCells = 2;
+constexpr size_t kLimitCell = 2;
 
 class Busy {
  public:
@@ -45,6 +46,7 @@ const char* name_of(JobStatus status) {
   switch (status) {
     case JobStatus::kDone: return "done";
     case JobStatus::kRefused: return "refused";
+    case JobStatus::kOverloaded: return "overloaded";
     case JobStatus::kDeadlineExceeded: return "deadline-exceeded";
     case JobStatus::kClosed: return "closed";
   }
@@ -71,7 +73,7 @@ Line::Line(std::shared_ptr<Environment> environment, std::shared_ptr<Session> se
   link_->line = this;
 }
 
-Line::~Line() = default;
+Line::~Line() { unwatch(&slot_); }
 
 napi_value Line::connect(napi_env env, std::shared_ptr<Environment> environment,
                          std::shared_ptr<Session> session, napi_value on_answers,
@@ -92,6 +94,7 @@ napi_value Line::connect(napi_env env, std::shared_ptr<Environment> environment,
   Line* const wrapped = line.release();  // the object's now
   check(napi_create_reference(env, self, 1, &wrapped->self_));
   wrapped->session_->add_slot(&wrapped->slot_);
+  watch(&wrapped->slot_);
   wrapped->environment_->add_line(wrapped);
   return self;
 }
@@ -120,6 +123,7 @@ void Line::close(napi_env env) {
   if (!is_open_) return;
   is_open_ = false;
   link_->line = nullptr;
+  link_->close();
   session_->remove_slot(&slot_);
   environment_->remove_line(this);
   auto withdrawn = session_->engine().withdraw(link_.get());
@@ -167,20 +171,24 @@ void Line::read_inputs(napi_env env, napi_value inputs) {
   }
 }
 
-Failure Line::run(int64_t* wall_us, int64_t* cpu_us) {
+Failure Line::run(int64_t limit_us, int64_t* wall_us, int64_t* cpu_us) {
   if (Failure failure = stack_.make_values(session_->inputs(), shapes_)) return failure;
   values_.assign(outputs_.size(), nullptr);
   run_outputs_.clear();
   run_outputs_.resize(outputs_.size());
-  const OrtRunOptions* const options = slot_.begin(kNeverUs, nullptr);
   const int64_t wall_start_us = now_us();
+  const int64_t end_us = limit_us == kNeverUs ? kNeverUs : wall_start_us + limit_us;
+  const OrtRunOptions* const options = slot_.begin(end_us, nullptr);
+  expect_by(end_us);
   const int64_t cpu_start_us = clock_us(CLOCK_THREAD_CPUTIME_ID);
   Failure failure = Failure::of(ort().Run(session_->graph(), options, session_->input_names(),
                                           stack_.values(), shapes_.size(), output_names_.data(),
                                           output_names_.size(), values_.data()));
   *cpu_us = clock_us(CLOCK_THREAD_CPUTIME_ID) - cpu_start_us;
   *wall_us = now_us() - wall_start_us;
-  if (slot_.end() != RunEnd::kItself) failure = Failure("the session was closed during the run");
+  const RunEnd end = slot_.end();
+  if (end == RunEnd::kDeadline) failure = Failure("the run took longer than its limit");
+  if (end == RunEnd::kClosed) failure = Failure("the session was closed during the run");
   for (size_t index = 0; index < values_.size(); index += 1) {
     OrtOwned<OrtValue> value(values_[index]);
     if (!failure) failure = read_output(std::move(value), &run_outputs_[index]);
@@ -188,17 +196,20 @@ Failure Line::run(int64_t* wall_us, int64_t* cpu_us) {
   return failure;
 }
 
-void Line::write_timing(napi_env env, int64_t wall_us, int64_t cpu_us) {
+// null when its owner transferred it to another thread.
+double* Line::timing_cells(napi_env env, int64_t* limit_us) {
   napi_value timing;
   napi_typedarray_type type = napi_int8_array;
   size_t length = 0;
   void* data = nullptr;
   check(napi_get_reference_value(env, timing_, &timing));
   check(napi_get_typedarray_info(env, timing, &type, &length, &data, nullptr, nullptr));
-  if (length < kTimingCells) return;  // its owner transferred it to another thread
+  *limit_us = kNeverUs;
+  if (length < kTimingCells) return nullptr;
   double* const cells = static_cast<double*>(data);
-  cells[0] = static_cast<double>(wall_us);
-  cells[1] = static_cast<double>(cpu_us);
+  const bool has_limit = length > kLimitCell && cells[kLimitCell] > 0 && cells[kLimitCell] < 1e15;
+  if (has_limit) *limit_us = static_cast<int64_t>(cells[kLimitCell]);
+  return cells;
 }
 
 napi_value Line::run_now(napi_env env, napi_value inputs, napi_value shapes, napi_value outputs) {
@@ -210,15 +221,22 @@ napi_value Line::run_now(napi_env env, napi_value inputs, napi_value shapes, nap
     output_names_.push_back(session_->outputs()[output].name.c_str());
   }
   read_inputs(env, inputs);
+  // Disconnected by a getter of an argument; no JavaScript runs from here on.
+  if (!is_open_) throw CallError{"the line was disconnected"};
+  int64_t limit_us = kNeverUs;
+  double* const cells = timing_cells(env, &limit_us);
   int64_t wall_us = 0;
   int64_t cpu_us = 0;
+  Failure failure;
   {
     const Entered entered(*session_);
-    if (Failure failure = run(&wall_us, &cpu_us)) throw CallError{failure.message()};
+    failure = run(limit_us, &wall_us, &cpu_us);
   }
-  // Disconnected by a getter of an argument.
-  if (!is_open_) throw CallError{"the line was disconnected"};
-  write_timing(env, wall_us, cpu_us);
+  if (cells != nullptr) {
+    cells[0] = static_cast<double>(wall_us);
+    cells[1] = static_cast<double>(cpu_us);
+  }
+  if (failure) throw CallError{failure.message()};
   napi_value result = writer_.write(env, run_outputs_, RowRange());
   run_outputs_.clear();
   return result;

@@ -44,8 +44,8 @@ class Line {
 
   static Line* unwrap(napi_env env, napi_value value);
   void read_inputs(napi_env env, napi_value inputs);
-  Failure run(int64_t* wall_us, int64_t* cpu_us);
-  void write_timing(napi_env env, int64_t wall_us, int64_t cpu_us);
+  Failure run(int64_t limit_us, int64_t* wall_us, int64_t* cpu_us);
+  double* timing_cells(napi_env env, int64_t* limit_us);
   napi_value make_answer(napi_env env, const Job& job);
 
   const std::shared_ptr<Environment> environment_;

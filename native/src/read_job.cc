@@ -42,6 +42,11 @@ void describe_stacking(Job& job) {
                       shape[0] == job.shapes[0][0];
     job.is_stackable = job.is_stackable && fits;
   }
+  if (!job.is_stackable) {
+    // Its cost is learned too, and what dimension 0 stands for is not known.
+    for (const Shape& shape : job.shapes) job.key.push_back(shape.empty() ? -1 : shape[0]);
+    job.key.push_back(-1);
+  }
   for (const uint32_t output : job.outputs) job.key.push_back(output);
   job.rows = job.is_stackable ? job.shapes[0][0] : 1;
 }

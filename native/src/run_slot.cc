@@ -37,7 +37,7 @@ void RunSlot::terminate_reader(const void* reads) {
   if (reads_ == reads) terminate_locked(RunEnd::kClosed);
 }
 
-int64_t RunSlot::terminate_if_due(int64_t now) {
+int64_t RunSlot::act_if_due(int64_t now, std::vector<std::function<void()>>*) {
   const std::lock_guard lock(mutex_);
   if (!is_running_ || ended_by_ != RunEnd::kItself) return kNeverUs;
   if (deadline_us_ > now) return deadline_us_;

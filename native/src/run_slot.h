@@ -5,12 +5,13 @@
 
 #include "clock.h"
 #include "ort_runtime.h"
+#include "watchdog.h"
 
 namespace sluice {
 
 enum class RunEnd { kItself, kDeadline, kClosed };
 
-class RunSlot {
+class RunSlot final : public Watched {
  public:
   // Once, before any other.
   Failure make();
@@ -23,8 +24,8 @@ class RunSlot {
   // By any thread; nothing when no run is under way. The run returns soon after, with a failure.
   void terminate(RunEnd why);
   void terminate_reader(const void* reads);
-  // @returns when the run is due; kNeverUs when there is none, or it was told to end already
-  int64_t terminate_if_due(int64_t now);
+  // Ends the run; due when there is one that was not told to end already.
+  int64_t act_if_due(int64_t now, std::vector<std::function<void()>>* later) override;
 
  private:
   void terminate_locked(RunEnd why);

@@ -4,22 +4,25 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <thread>
 #include <vector>
+
+#include "clock.h"
 
 namespace sluice {
 namespace {
 
 class Watchdog {
  public:
-  void watch(RunSlot* slot) {
+  void watch(Watched* watched) {
     const std::lock_guard lock(mutex_);
-    slots_.push_back(slot);
+    watched_.push_back(watched);
   }
 
-  void unwatch(RunSlot* slot) {
+  void unwatch(Watched* watched) {
     const std::lock_guard lock(mutex_);
-    slots_.erase(std::remove(slots_.begin(), slots_.end(), slot), slots_.end());
+    std::erase(watched_, watched);
   }
 
   void expect_by(int64_t deadline_us) {
@@ -35,9 +38,10 @@ class Watchdog {
   }
 
  private:
-  // For the life of the process. A run that begins while the slots are read has its deadline below
-  // wake_us_, which is kNeverUs by then, so that expect_by waits for the mutex and wakes us again.
+  // For the life of the process. What becomes due while all are asked is below wake_us_, which is
+  // kNeverUs by then, so that expect_by waits for the mutex and wakes us again.
   [[noreturn]] void keep() {
+    std::vector<std::function<void()>> later;
     std::unique_lock lock(mutex_);
     while (true) {
       const int64_t wake_us = wake_us_.load();
@@ -49,17 +53,22 @@ class Watchdog {
       } else {
         wake_us_.store(kNeverUs);
         int64_t next_us = kNeverUs;
-        for (RunSlot* const slot : slots_) {
-          next_us = std::min(next_us, slot->terminate_if_due(now));
+        for (Watched* const watched : watched_) {
+          next_us = std::min(next_us, watched->act_if_due(now, &later));
         }
         wake_us_.store(next_us);
+        if (later.empty()) continue;
+        lock.unlock();
+        for (const auto& act : later) act();
+        later.clear();
+        lock.lock();
       }
     }
   }
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<RunSlot*> slots_;
+  std::vector<Watched*> watched_;
   std::atomic<int64_t> wake_us_{kNeverUs};
   bool is_started_ = false;
 };
@@ -72,8 +81,8 @@ Watchdog& watchdog() {
 
 }  // namespace
 
-void watch(RunSlot* slot) { watchdog().watch(slot); }
-void unwatch(RunSlot* slot) { watchdog().unwatch(slot); }
+void watch(Watched* watched) { watchdog().watch(watched); }
+void unwatch(Watched* watched) { watchdog().unwatch(watched); }
 void expect_by(int64_t deadline_us) { watchdog().expect_by(deadline_us); }
 
 }  // namespace sluice

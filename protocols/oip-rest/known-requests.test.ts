@@ -48,6 +48,28 @@ describe("known requests", () => {
     assert.equal(second.inputs[0]?.shape, first.inputs[0]?.shape);
   });
 
+  test("a long text is searched for few skeletons, however many begin and end like it", () => {
+    const memory = new KnownRequests();
+    const tensors = (names: readonly string[]) =>
+      names.map((name) => `{"name":"${name}","datatype":"FP32","shape":[2],"data":[1,2]}`);
+    for (let i = 0; i < 20; i++) {
+      const [x, between, last] = tensors(["x", `m${i}`, "z"]);
+      outcome(`{"inputs":[${x},${between},${last}]}`, DEFAULT_LIMITS, memory);
+    }
+    const text = `{"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[1,${" ".repeat(1 << 17)}2]},${tensors(["n", "z"])}]}`;
+    const json = Buffer.from(text);
+    let searches = 0;
+    const indexOf = json.indexOf.bind(json);
+    Object.assign(json, {
+      indexOf: (piece: Buffer, from: number) => {
+        searches++;
+        return indexOf(piece, from);
+      },
+    });
+    assert.equal(memory.find(json, DEFAULT_LIMITS), null);
+    assert.ok(searches <= 4, `${searches} searches`);
+  });
+
   test("binary tensor data after a known text", () => {
     const memory = new KnownRequests();
     const json = utf8(

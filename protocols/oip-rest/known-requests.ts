@@ -38,6 +38,9 @@ interface Entry {
 
 const MAX_ENTRIES = 32;
 const MAX_SKELETON_BYTES = 1024;
+/** A search through a text of more bytes costs; so many skeletons are tried on one. */
+const LONG_TEXT_BYTES = 64 * 1024;
+const MAX_LONG_TRIES = 2;
 /** Texts that are learned without one being seen again, before most are let pass unlearned. */
 const MAX_CREDIT = 64;
 /** Of texts that come without credit, one in so many is learned. */
@@ -55,9 +58,12 @@ export class KnownRequests {
 
   find(json: Buffer, limits: Limits): KnownRequest | null {
     const entries = this.#entries;
-    for (let i = 0; i < entries.length; i++) {
+    let tries = json.byteLength > LONG_TEXT_BYTES ? MAX_LONG_TRIES : MAX_ENTRIES;
+    for (let i = 0; i < entries.length && tries > 0; i++) {
       const entry = entries[i] as Entry;
-      const filling = entry.limits === limits ? entry.skeleton.match(json) : null;
+      if (entry.limits !== limits || !entry.skeleton.surrounds(json)) continue;
+      tries--;
+      const filling = entry.skeleton.match(json);
       if (filling === null) continue;
       if (i > 0) {
         entries[i] = entries[i - 1] as Entry;

@@ -42,6 +42,15 @@ export class Skeleton {
     this.#tensorCount = data.length;
   }
 
+  /** Whether `json` begins and ends as this skeleton does: what `match` can tell without a search. */
+  surrounds(json: Buffer): boolean {
+    const last = this.#pieces.length - 1;
+    const lastAt = json.byteLength - (this.#pieces[last] as Buffer).byteLength;
+    return (
+      this.#stepOver(json, 0, 0) !== -1 && lastAt >= 0 && this.#stepOver(json, lastAt, last) !== -1
+    );
+  }
+
   /**
    * The filling of `json` where all around it is this skeleton, byte for byte; else null. A range is
    * the data of its tensor only if one whole JSON value turns out to fill it.

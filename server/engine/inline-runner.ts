@@ -12,10 +12,10 @@ import { InferError } from "../../protocols/core/status.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 import type { BatchClose } from "../models/loader.ts";
 import { describeRunFailure } from "./describe-run-failure.ts";
+import type { InlineTurns, TurnRunner } from "./inline-turns.ts";
 import { expired, hasExpired, type NativeJob, type NativeShapeClass } from "./native-job.ts";
 import { rowsOfOutput, toTensors } from "./native-tensors.ts";
 import type { RunCounter } from "./run-counters.ts";
-import { TurnBudget } from "./turn-budget.ts";
 
 export interface InlineParts {
   readonly addon: NativeAddon;
@@ -23,6 +23,8 @@ export interface InlineParts {
   /** Of the line. */
   readonly timing: Float64Array;
   readonly runs: RunCounter;
+  /** Of the thread. */
+  readonly turns: InlineTurns;
   /** 1: rows are never stacked. */
   readonly maxBatchRows: number;
   /** Hands a job to the engine's threads. */
@@ -36,12 +38,10 @@ const US_PER_MS = 1000;
  * requests came in: what came in one turn is one batch, a class of shapes each. A turn is bounded
  * (turn-budget.ts); what is beyond waits for the next or goes to the engine.
  */
-export class InlineRunner {
+export class InlineRunner implements TurnRunner {
   readonly #parts: InlineParts;
-  readonly #budget = new TurnBudget();
   /** Classes with jobs that wait, in the order of the first of each. */
   readonly #active: NativeShapeClass[] = [];
-  readonly #endTurn = () => this.#runTurn();
   /** Used anew by each call into the addon, which keeps neither. */
   readonly #data: NativeData[] = [];
   readonly #shapes: (readonly number[])[] = [];
@@ -60,36 +60,52 @@ export class InlineRunner {
   enqueue(shapeClass: NativeShapeClass, job: NativeJob): void {
     if (shapeClass.waiting.length === 0) this.#active.push(shapeClass);
     shapeClass.waiting.push(job);
-    this.#planTurn();
+    this.#planTurn(job.arrivedMs);
+    this.#parts.turns.endIfLate(job.arrivedMs);
   }
 
-  #planTurn(): void {
-    if (this.#isTurnPlanned) return;
-    this.#isTurnPlanned = true;
-    setImmediate(this.#endTurn);
-  }
-
-  #runTurn(): void {
+  runTurn(): void {
     this.#isTurnPlanned = false;
-    this.#budget.begin();
     this.#nowMs = performance.now();
     while (this.#active.length > 0) {
-      if (this.#runClass(this.#active[0] as NativeShapeClass)) this.#active.shift();
-      else {
-        this.#planTurn();
-        return;
+      const shapeClass = this.#active[0] as NativeShapeClass;
+      const before = shapeClass.waiting.length;
+      if (this.#runClass(shapeClass)) {
+        this.#active.shift();
+        continue;
       }
+      // One that had some of this turn is behind the others in the next.
+      const wasServed = shapeClass.waiting.length < before;
+      if (wasServed) this.#active.push(this.#active.shift() as NativeShapeClass);
+      this.#planTurn(this.#nowMs);
+      return;
     }
+  }
+
+  /** Hands over what waits. */
+  close(reject: (job: NativeJob) => void): void {
+    for (const { waiting } of this.#active) {
+      for (const job of waiting) reject(job);
+      waiting.length = 0;
+    }
+    this.#active.length = 0;
+  }
+
+  #planTurn(nowMs: number): void {
+    if (this.#isTurnPlanned) return;
+    this.#isTurnPlanned = true;
+    this.#parts.turns.plan(this, nowMs);
   }
 
   /** False when jobs are left for the next turn. */
   #runClass(shapeClass: NativeShapeClass): boolean {
+    const { budget } = this.#parts.turns;
     const { waiting, placement } = shapeClass;
     let from = 0;
     while (from < waiting.length) {
       const first = waiting[from] as NativeJob;
       const place = placement.fitsInline(first.costRows)
-        ? this.#budget.place(placement.predictUs(first.costRows))
+        ? budget.place(placement.predictUs(first.costRows))
         : "engine";
       if (place === "next-turn") {
         waiting.splice(0, from);
@@ -131,7 +147,8 @@ export class InlineRunner {
   /** Counts the job's rows to the batch; else why the batch ends before it. */
   #tryAdd(shapeClass: NativeShapeClass, next: NativeJob): BatchClose | null {
     const rows = this.#rows + next.rows;
-    if (next.rows === 0) return "shape";
+    // It is rejected as the first of the next one.
+    if (next.rows === 0 || hasExpired(next.job)) return "shape";
     if (rows > this.#maxRows) return "rows-full";
     if (!shapeClass.placement.fitsInline(rows)) return "budget";
     this.#rows = rows;
@@ -151,8 +168,10 @@ export class InlineRunner {
     try {
       outputs = this.#runNow(shapeClass, from, to);
     } catch (thrown) {
+      // Ended by the limit: the class is demoted by now, and the engine's threads may take their time.
+      if (this.#hasOutlasted) this.#submitEach(shapeClass, from, to);
       // One bad request must not fail its neighbours.
-      if (to - from > 1) this.#runEach(shapeClass, from, to);
+      else if (to - from > 1) this.#runEach(shapeClass, from, to);
       else (shapeClass.waiting[from] as NativeJob).reject(refusal(thrown));
       return;
     }
@@ -174,6 +193,15 @@ export class InlineRunner {
     }
   }
 
+  #submitEach(shapeClass: NativeShapeClass, from: number, to: number): void {
+    for (let at = from; at < to; at += 1) this.#parts.submit(shapeClass.waiting[at] as NativeJob);
+  }
+
+  get #hasOutlasted(): boolean {
+    const { timing } = this.#parts;
+    return (timing[TIMING.wallUs] as number) >= (timing[TIMING.limitUs] as number);
+  }
+
   /** @throws Error with the runtime's words */
   #runNow(shapeClass: NativeShapeClass, from: number, to: number): readonly NativeOutput[] {
     const { waiting, stackShapes, outputs, placement } = shapeClass;
@@ -187,14 +215,18 @@ export class InlineRunner {
     for (let at = from; at < to; at += 1) {
       for (let i = 0; i < stackShapes.length; i += 1) this.#data.push(inputOf(waiting[at], i).data);
     }
+    timing[TIMING.wallUs] = 0;
+    timing[TIMING.cpuUs] = 0;
     try {
       return addon.runNow(line, this.#data, this.#shapes, outputs);
     } finally {
       // Not kept until the next run: requests may be large.
       this.#data.length = 0;
       const cpuUs = timing[TIMING.cpuUs] as number;
-      this.#budget.spend(cpuUs);
-      placement.observeInline(this.#costRows, cpuUs, this.#nowMs);
+      if (cpuUs > 0) {
+        this.#parts.turns.budget.spend(cpuUs);
+        placement.observeInline(this.#costRows, cpuUs, this.#nowMs);
+      }
     }
   }
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
+import type { NativeAddon, NativeAnswer } from "../../native/addon.ts";
 import { InferError } from "../../protocols/core/status.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
+import { epochNowMs } from "../lib/epoch-clock.ts";
 import type { Job, JobResult, ServableInfo } from "../models/servable.ts";
 import type { ConnectedServable } from "./connected-servable.ts";
 import { connectNative } from "./native-client.ts";
@@ -60,6 +62,10 @@ describe("native client", () => {
   };
   const rowsRun = (kind: "now" | "submitted") =>
     fake.runs.filter((run) => run.kind === kind).map((run) => run.shapes[0]?.[0]);
+  const connectUnstacked = () => {
+    connect(null);
+    fake.costUs = () => 18;
+  };
   beforeEach(() => connect(MAX_ROWS));
 
   it("sends the first requests to the engine, cheap ones after that to this thread", async () => {
@@ -238,6 +244,35 @@ describe("native client", () => {
     });
   });
 
+  it("tells what would wait too long how long, and when to try again", async () => {
+    const { addon } = createFakeAddon();
+    let answer: (answers: readonly NativeAnswer[]) => void = () => undefined;
+    const overloaded: NativeAddon = {
+      ...addon,
+      connect: (session, onAnswers, timing) => {
+        answer = onAnswers;
+        return addon.connect(session, onAnswers, timing);
+      },
+      submit: (_line, jobId) => {
+        const times = { queueMs: 120.4, computeMs: 0, batchRows: 0 };
+        const refusal = { jobId, status: "overloaded", message: "words of the addon" } as const;
+        setImmediate(() => answer([{ ...refusal, ...times, outputs: [] }]));
+      },
+    };
+    const channel = { kind: "native", session: 1, inlineBudgetUs: 200, sampleMs: null } as const;
+    const busy = connectNative(infoOf(8), { ...channel, runs: createRunBlock() }, overloaded);
+    await assert.rejects(busy.run(jobOf(1, 1, WIDTH, epochNowMs() + 200)), (thrown) => {
+      assert.ok(thrown instanceof InferError);
+      assert.equal(thrown.code, "queue-full");
+      assert.equal(thrown.retryAfterMs, 121);
+      assert.match(
+        thrown.message,
+        /^model 'm' has work for about 121 ms before this request, too much for its deadline in \d+ ms$/,
+      );
+      return true;
+    });
+  });
+
   it("does not show a fault of ours to a client", async () => {
     await prove();
     const addon = fake.addon as { runNow: unknown };
@@ -245,6 +280,84 @@ describe("native client", () => {
       throw new TypeError("line is not a line");
     };
     await assert.rejects(client.run(jobOf(1)), TypeError);
+  });
+
+  it("sends what outlasts its limit here to the engine, and its class for long", async () => {
+    await prove();
+    fake.costUs = (rows) => (rows === 1 ? 1e9 : 10);
+    assert.equal(firstOf(await client.run(jobOf(21))), 42);
+    assert.deepEqual(
+      fake.runs.map((run) => run.kind),
+      ["now", "submitted"],
+    );
+  });
+
+  it("learns nothing from a call that ran nothing", async () => {
+    await prove();
+    fake.costUs = () => 150;
+    for (let i = 0; i < 100; i += 1) await client.run(jobOf(1));
+    const { runNow } = fake.addon;
+    const addon = fake.addon as { runNow: unknown };
+    addon.runNow = () => {
+      throw new Error("the session was closed");
+    };
+    for (let i = 0; i < 200; i += 1) await assert.rejects(client.run(jobOf(1)));
+    addon.runNow = runNow;
+    fake.costUs = () => 190;
+    (fake.runs as unknown[]).length = 0;
+    // By zeros learned, two rows would be cheap.
+    await client.run(jobOf(1, 2));
+    assert.deepEqual(rowsRun("submitted"), [2]);
+  });
+
+  it("learns the cost of runs that the graph refused", async () => {
+    await prove();
+    fake.refuses = 7;
+    fake.costUs = () => 5000;
+    await assert.rejects(client.run(jobOf(7)));
+    await assert.rejects(client.run(jobOf(7)));
+    assert.deepEqual(
+      fake.runs.map((run) => run.kind),
+      ["now", "submitted"],
+    );
+  });
+
+  it("lets no class of shapes wait for ever behind another", async () => {
+    connectUnstacked();
+    await prove(WIDTH, 1);
+    await prove(2, 1);
+    let isDone = false;
+    const busy: Promise<unknown>[] = [];
+    for (let i = 0; i < 200; i += 1) busy.push(client.run(jobOf(1)));
+    void client.run(jobOf(1, 1, 2)).then(() => {
+      isDone = true;
+    });
+    // 1 ms of runs a turn: the first class alone takes several.
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    assert.ok(isDone);
+    await Promise.all(busy);
+  });
+
+  it("rejects an expired request in the midst of a batch, and answers its neighbours", async () => {
+    await prove();
+    const jobs = [jobOf(1), jobOf(2, 1, WIDTH, 1), jobOf(3)].map((job) => client.run(job));
+    const outcomes = await Promise.allSettled(jobs);
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled"],
+    );
+  });
+
+  it("gives back what still waits when it is closed", async () => {
+    await prove();
+    const waiting = client.run(jobOf(1));
+    const submitted = client.run(jobOf(1, 1, 77));
+    client.close();
+    for (const each of [waiting, submitted]) {
+      await assert.rejects(each, (e) => e instanceof InferError && e.code === "unavailable");
+    }
   });
 
   it("hands out views, not copies, of a stacked output", async () => {

@@ -13,6 +13,7 @@ import type { Job, JobResult, ServableInfo } from "../models/servable.ts";
 import type { ConnectedServable } from "./connected-servable.ts";
 import { describeRunFailure } from "./describe-run-failure.ts";
 import { InlineRunner } from "./inline-runner.ts";
+import { InlineTurns } from "./inline-turns.ts";
 import { costRowsOf, expired, type NativeJob, rowsOf } from "./native-job.ts";
 import type { NativeChannel } from "./native-messages.ts";
 import { toTensors } from "./native-tensors.ts";
@@ -20,6 +21,10 @@ import { RunCounter } from "./run-counters.ts";
 import { ShapeClasses } from "./shape-class.ts";
 
 const US_PER_MS = 1000;
+/** A run on the serving thread that lasts so many budgets is ended and goes to the engine's threads. */
+const LIMIT_BUDGETS = 50;
+/** A module is loaded once a thread, and so these are the thread's. */
+const TURNS = new InlineTurns();
 
 /** Joins a version that the native engine holds. */
 export function connectNative(
@@ -47,6 +52,7 @@ class NativeClient implements ConnectedServable {
 
   constructor(info: ServableInfo, channel: NativeChannel, addon: NativeAddon) {
     const timing = new Float64Array(TIMING.cells);
+    timing[TIMING.limitUs] = LIMIT_BUDGETS * channel.inlineBudgetUs;
     this.info = info;
     this.#addon = addon;
     this.#runs = new RunCounter(channel.runs);
@@ -58,6 +64,7 @@ class NativeClient implements ConnectedServable {
       line: this.#line,
       timing,
       runs: this.#runs,
+      turns: TURNS,
       maxBatchRows: this.#maxRows,
       submit: (job) => this.#submit(job),
     });
@@ -81,8 +88,12 @@ class NativeClient implements ConnectedServable {
     return promise;
   }
 
+  /** Leases see to it that nothing waits here; what does all the same is given back. */
   close(): void {
     this.#addon.disconnect(this.#line);
+    this.#inline.close((job) => job.reject(givenBack()));
+    for (const job of this.#submitted.values()) job.reject(givenBack());
+    this.#submitted.clear();
   }
 
   #submit(native: NativeJob): void {
@@ -113,7 +124,7 @@ class NativeClient implements ConnectedServable {
       if (native === undefined) continue;
       this.#submitted.delete(answer.jobId);
       if (answer.status === "done") this.#onDone(native, answer, nowMs);
-      else native.reject(errorOf(answer));
+      else native.reject(errorOf(answer, native, this.info));
     }
   }
 
@@ -145,17 +156,39 @@ function takeHandles(resolve: NativeJob["resolve"], reject: NativeJob["reject"])
   lastReject = reject;
 }
 
-function errorOf({ status, message }: NativeAnswer): InferError {
-  if (status === "refused") {
-    return new InferError("invalid-argument", describeRunFailure(message));
+function errorOf(
+  { status, message, queueMs }: NativeAnswer,
+  native: NativeJob,
+  info: ServableInfo,
+): InferError {
+  switch (status) {
+    case "refused":
+      return new InferError("invalid-argument", describeRunFailure(message));
+    case "overloaded":
+      return overloaded(info, native, queueMs);
+    case "deadline-exceeded":
+      return new InferError(
+        "deadline-exceeded",
+        "the request could not be computed before its deadline",
+      );
+    default:
+      return givenBack();
   }
-  if (status === "deadline-exceeded") {
-    return new InferError(
-      "deadline-exceeded",
-      "the deadline passed before the model had computed the request",
-    );
-  }
+}
+
+function givenBack(): InferError {
   return new InferError("unavailable", "the engine gave the request back without computing it", {
     retryAfterMs: 1000,
   });
+}
+
+/** What the client may do is known: ask elsewhere, or when those who wait now are done. */
+function overloaded({ id }: ServableInfo, { job, arrivedMs }: NativeJob, waitMs: number) {
+  const wait = Math.ceil(waitMs);
+  const leftMs = (job.deadlineEpochMs ?? 0) - performance.timeOrigin - arrivedMs;
+  return new InferError(
+    "queue-full",
+    `model '${id.model}' has work for about ${wait} ms before this request, too much for its deadline in ${Math.max(0, Math.round(leftMs))} ms`,
+    { retryAfterMs: wait },
+  );
 }

@@ -13,6 +13,9 @@ const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 60_000;
 /** A class that ran well for so many back-offs starts from the first again. */
 const STEADY_BACKOFFS = 10;
+/** A run of so many budgets is no noise: the class must be good for minutes before that is forgotten. */
+const GROSS_BUDGETS = 20;
+const GROSS_STEADY_MS = 300_000;
 const US_PER_MS = 1000;
 
 /**
@@ -33,6 +36,7 @@ export class Placement {
   #isInline = false;
   #inlineSinceMs = 0;
   #backoffMs = 0;
+  #steadyMs = 0;
   #backMs = 0;
   #proofRuns = 0;
   #bestRows = 0;
@@ -63,7 +67,7 @@ export class Placement {
   /** A run on the serving thread ended. */
   observeInline(rows: number, cpuUs: number, nowMs: number): void {
     this.#cost.learn(rows, cpuUs);
-    if (cpuUs > this.#budgetUs) this.#demote(nowMs);
+    if (cpuUs > this.#budgetUs) this.#demote(nowMs, cpuUs > GROSS_BUDGETS * this.#budgetUs);
   }
 
   /** A run on an engine thread ended. */
@@ -90,9 +94,12 @@ export class Placement {
     this.#cost.learn(rows, costUs);
   }
 
-  #demote(nowMs: number): void {
+  #demote(nowMs: number, isGross: boolean): void {
     if (!this.#isInline) return;
-    const wasSteady = nowMs - this.#inlineSinceMs > STEADY_BACKOFFS * this.#backoffMs;
+    const steadyMs = Math.max(STEADY_BACKOFFS * this.#backoffMs, this.#steadyMs);
+    const wasSteady = nowMs - this.#inlineSinceMs > steadyMs;
+    if (isGross) this.#steadyMs = GROSS_STEADY_MS;
+    else if (wasSteady) this.#steadyMs = 0;
     this.#backoffMs = wasSteady
       ? FIRST_BACKOFF_MS
       : Math.min(Math.max(2 * this.#backoffMs, FIRST_BACKOFF_MS), MAX_BACKOFF_MS);

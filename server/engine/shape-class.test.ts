@@ -36,14 +36,34 @@ describe("ShapeClasses", () => {
     );
   });
 
-  it("learns a bounded number of classes and goes on knowing those", () => {
-    const classes = new ShapeClasses(FREE, OPTIONS);
+  it("knows a bounded number of classes, and forgets the least used", () => {
+    const classes = new ShapeClasses<string>(FREE, OPTIONS);
     const first = classes.find(job([1, 1]));
-    for (let width = 2; width <= MAX_SHAPE_CLASSES; width += 1) {
+    for (let width = 2; width <= MAX_SHAPE_CLASSES; width += 1) classes.find(job([1, width]));
+    const last = classes.find(job([1, MAX_SHAPE_CLASSES]));
+    for (let width = 100; width < 200; width += 1) {
       assert.notEqual(classes.find(job([1, width])), null);
     }
-    assert.equal(classes.find(job([1, MAX_SHAPE_CLASSES + 1])), null);
     assert.equal(classes.find(job([3, 1])), first);
+    // It was used twice, and so went ahead of one that junk pushed out.
+    assert.equal(classes.find(job([3, MAX_SHAPE_CLASSES])), last);
+    assert.notEqual(classes.find(job([1, 100])), null);
+  });
+
+  it("forgets no class whose jobs wait, and makes no room where all do", () => {
+    const classes = new ShapeClasses<string>(FREE, OPTIONS);
+    for (let width = 1; width <= MAX_SHAPE_CLASSES; width += 1) {
+      classes.find(job([1, width]))?.waiting.push("a job");
+    }
+    assert.equal(classes.find(job([1, 99])), null);
+  });
+
+  it("tells ranks apart, and fewer outputs from more", () => {
+    const classes = new ShapeClasses<string>(FREE, OPTIONS);
+    const all = [job([1, 4]), job([1]), job([1, 4, 1]), job([1, 4], ["y"])].map((each) =>
+      classes.find(each),
+    );
+    assert.equal(new Set(all).size, 4);
   });
 
   it("uses the sample of vetting where there is one shape only", () => {

@@ -2,7 +2,7 @@ import type { Signature, TensorSignature } from "../../protocols/core/signature.
 import type { Tensor } from "../../protocols/core/tensor.ts";
 import { Placement, type PlacementOptions } from "./placement.ts";
 
-/** Classes that one servable learns on one thread; requests of further shapes go to the engine. */
+/** Classes that one servable knows on one thread; a further one takes the place of one long unused. */
 export const MAX_SHAPE_CLASSES = 32;
 
 /** Jobs that may be stacked with each other: equal shapes beyond dimension 0, equal outputs. */
@@ -31,6 +31,7 @@ interface Shaped {
 export class ShapeClasses<T> {
   readonly #outputs: readonly TensorSignature[];
   readonly #options: PlacementOptions;
+  /** Each use moves a class one place to the front, so that the last are the least used. */
   readonly #classes: ShapeClass<T>[] = [];
 
   constructor(signature: Signature, options: PlacementOptions) {
@@ -41,14 +42,17 @@ export class ShapeClasses<T> {
     this.#options = { inlineBudgetUs, sampleMs: isOneShape ? sampleMs : null };
   }
 
-  /** null when the job's class is not among the first MAX_SHAPE_CLASSES. REQUIRES: a validated job. */
+  /** null when there is room for no further class, as jobs of all wait. REQUIRES: a validated job. */
   find(job: Shaped): ShapeClass<T> | null {
-    for (const each of this.#classes) {
-      if (hasShapes(each.stackShapes, job.inputs) && this.#wants(each.outputs, job.outputs)) {
-        return each;
-      }
+    const classes = this.#classes;
+    for (let i = 0; i < classes.length; i += 1) {
+      const each = classes[i] as ShapeClass<T>;
+      if (!hasShapes(each.stackShapes, job.inputs)) continue;
+      if (!this.#wants(each.outputs, job.outputs)) continue;
+      if (i > 0) this.#moveOn(i);
+      return each;
     }
-    if (this.#classes.length >= MAX_SHAPE_CLASSES) return null;
+    if (classes.length >= MAX_SHAPE_CLASSES && !this.#forgetOne()) return null;
     const outputs = this.outputIndexes(job.outputs);
     const added: ShapeClass<T> = {
       placement: new Placement(this.#options),
@@ -59,6 +63,22 @@ export class ShapeClasses<T> {
     };
     this.#classes.push(added);
     return added;
+  }
+
+  /** Towards the front, where a class is found sooner and forgotten later. */
+  #moveOn(at: number): void {
+    const classes = this.#classes;
+    const each = classes[at] as ShapeClass<T>;
+    classes[at] = classes[at - 1] as ShapeClass<T>;
+    classes[at - 1] = each;
+  }
+
+  /** False when jobs of every class wait. */
+  #forgetOne(): boolean {
+    const at = this.#classes.findLastIndex(({ waiting }) => waiting.length === 0);
+    if (at < 0) return false;
+    this.#classes.splice(at, 1);
+    return true;
   }
 
   outputIndexes(names: readonly string[]): readonly number[] {

@@ -117,20 +117,29 @@ describe("pipeline", () => {
   });
 
   it("records what reached no servable in nobody's row", async () => {
-    await failsWith(infer("bad"), "invalid-argument");
     await failsWith(infer("good", "x"), "model-not-found");
     await failsWith(infer("good", "m", "9"), "version-not-found");
     await failsWith(infer("good", "m", "canary"), "model-not-ready");
     assert.deepEqual(
       recorded.map(({ slot }) => slot),
-      [0, 0, 0, 0],
+      [0, 0, 0],
+    );
+    atRest();
+  });
+
+  it("records what could not be read in the row of the model that was asked", async () => {
+    await failsWith(infer("bad"), "invalid-argument");
+    assert.deepEqual(
+      recorded.map(({ slot }) => slot),
+      [7],
     );
     atRest();
   });
 
   it("refuses what the queue has no room for, and has room again", async () => {
     const calls = [infer(), infer()];
-    await failsWith(infer(), "queue-full");
+    // Not read either: what there is no room for costs next to nothing.
+    await failsWith(infer("bug"), "queue-full");
     for (const run of runs) run.resolve(RESULT);
     await Promise.all(calls);
     atRest();

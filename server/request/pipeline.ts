@@ -82,8 +82,9 @@ export class Pipeline {
   }
 
   /**
-   * decode -> resolve and lease -> validate -> admit -> compute -> encode -> release. Decodes before it
-   * yields. One asynchronous function, because each costs a promise and a turn of the microtask queue.
+   * resolve and lease -> admit -> decode -> validate -> compute -> encode -> release. Decodes before it
+   * yields, and only what there is room for: under overload most requests end here. One asynchronous
+   * function, because each costs a promise and a turn of the microtask queue.
    * @throws InferError
    */
   async infer<In, Out>(call: InferCall<In, Out>): Promise<Out> {
@@ -93,15 +94,15 @@ export class Pipeline {
     let lease: Lease | null = null;
     let isAdmitted = false;
     try {
-      const request = call.codec.decode(call.wire, this.#parts.limits);
-      const inferenceId = readInferenceId(request.parameters) ?? this.#ids.mint();
       lease = this.#parts.serving().resolve(call.ref).acquire();
       const { servable } = lease;
       const { info } = servable;
       slot = info.slot;
-      const job = validate(info, request, call.deadlineEpochMs);
       admit(gauge, info);
       isAdmitted = true;
+      const request = call.codec.decode(call.wire, this.#parts.limits);
+      const inferenceId = readInferenceId(request.parameters) ?? this.#ids.mint();
+      const job = validate(info, request, call.deadlineEpochMs);
       const captured = capture?.takeInputs(info, inferenceId, job.inputs) ?? null;
       const result = await servable.run(job);
       const out = this.#encode(call, request, info, inferenceId, result);

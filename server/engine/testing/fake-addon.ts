@@ -34,9 +34,11 @@ export function createFakeAddon(): FakeAddon {
   let timing = new Float64Array(TIMING.cells);
   const compute = (run: FakeRun): NativeOutput[] => {
     const [rows = 1, width = 1] = run.shapes[0] ?? [];
-    const costUs = fake.costUs(rows);
+    const limitUs = (run.kind === "now" && timing[TIMING.limitUs]) || Number.POSITIVE_INFINITY;
+    const costUs = Math.min(fake.costUs(rows), limitUs);
     timing[TIMING.wallUs] = costUs;
     timing[TIMING.cpuUs] = costUs;
+    if (costUs === limitUs) throw new Error("the run took longer than its limit");
     const x = run.inputs.flatMap((data) => [...(data as Float32Array)]);
     if (x.includes(fake.refuses)) throw new Error("Status Message: a value is out of range");
     const given = rows - fake.lostRows;
