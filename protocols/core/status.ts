@@ -141,7 +141,7 @@ export const STATUS_TABLE = {
     grpc: 4,
     ws: 1013,
     retryable: false,
-    meaning: "The request's deadline passed before it was computed.",
+    meaning: "The request's deadline passed, or would have, before it was computed.",
   },
 } as const satisfies Record<string, StatusRow>;
 
