@@ -1,170 +1,44 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
-import { type DataEngine, fromParquet, openDataEngine, quoteText } from "../datasets/duckdb.ts";
+import { after, describe, it } from "node:test";
 import { JobError } from "../jobs/job-error.ts";
 import type { ColumnContract, DatasetConfig } from "../project/project.ts";
-import { check } from "./check.ts";
-import type { CheckResult, CheckSpec, Contract } from "./check-spec.ts";
-import { type BatchProfile, columnNamed } from "./profile.ts";
+import type { Contract } from "./check-spec.ts";
+import { CheckBench } from "./testing/check-bench.ts";
 
-const root = mkdtempSync(join(tmpdir(), "sluice-check-"));
-let engine: DataEngine;
-let files = 0;
-before(async () => {
-  engine = await openDataEngine({ folders: [root] });
-});
-after(() => {
-  engine.close();
-  rmSync(root, { recursive: true });
-});
-
-async function batch(select: string): Promise<string> {
-  files += 1;
-  const path = join(root, `batch-${files}.parquet`);
-  await engine.run(`COPY (${select}) TO ${quoteText(path)} (FORMAT parquet)`);
-  return path;
-}
-
-interface Ran extends CheckResult {
-  readonly profile: BatchProfile;
-  readonly logs: readonly string[];
-  readonly points: readonly string[];
-  readonly left: readonly string[];
-}
-
-async function runCheck(path: string, fields: Partial<CheckSpec> = {}): Promise<Ran> {
-  files += 1;
-  const folder = join(root, `job-${files}`);
-  mkdirSync(folder);
-  const described = await engine.rows(`DESCRIBE SELECT * FROM ${fromParquet([path])}`);
-  const schema = described.map((row) => ({
-    name: String(row["column_name"]),
-    type: "text" as const,
-  }));
-  const logs: string[] = [];
-  const points: string[] = [];
-  const result = await check(
-    {
-      datasetName: "d",
-      dataset: {},
-      batch: { id: "b1", path, schema, isPartial: false },
-      contract: null,
-      acceptedPaths: [],
-      partialPaths: [],
-      ...fields,
-    },
-    {
-      folder,
-      runId: "run",
-      env: {},
-      metric: () => undefined,
-      log: (message) => logs.push(message),
-      pause: async (point) => {
-        points.push(point);
-      },
-      signal: new AbortController().signal,
-    },
-  );
-  const profile = JSON.parse(readFileSync(join(folder, result.profileFile), "utf8"));
-  return { ...result, profile, logs, points, left: readdirSync(folder) };
-}
+const bench = new CheckBench();
+after(() => bench.close());
 
 function contractOf(columns: Record<string, ColumnContract>, minRows: number | null = null) {
   return { version: 1, columns, minRows } satisfies Contract;
 }
 
 async function problemsOf(select: string, column: ColumnContract, dataset: DatasetConfig = {}) {
-  const ran = await runCheck(await batch(select), {
+  const ran = await bench.check(await bench.batch(select), {
     contract: contractOf({ x: column }),
     dataset,
   });
   return ran.problems;
 }
 
-describe("the profile of a batch", () => {
-  it("tells types, missing values, spread, values and times", async () => {
-    const path = await batch(
-      `SELECT i AS n, CASE WHEN i % 4 = 0 THEN 'NaN'::DOUBLE WHEN i = 1 THEN 'inf'::DOUBLE ELSE i / 2 END AS f,
-         CASE WHEN i < 60 THEN 'aa' WHEN i < 90 THEN 'b' END AS s, i % 2 = 0 AS b, 'id' || (i // 2) || repeat('x', 3) AS u,
-         TIMESTAMP '2001-01-01' + to_days(i::INTEGER) AS at, NULL::DOUBLE AS nothing, 1.5::DECIMAL(4, 2) AS price
-       FROM range(100) AS r(i)`,
-    );
-    const { profile, rows, left, points } = await runCheck(path);
-    assert.equal(rows, 100);
-    assert.deepEqual([profile.schemaVersion, profile.rows], [1, 100]);
-    assert.deepEqual(
-      profile.columns.map(({ name, type, missing }) => [name, type, missing]),
-      [
-        ["n", "integer", 0],
-        ["f", "number", 25],
-        ["s", "text", 10],
-        ["b", "boolean", 0],
-        ["u", "text", 0],
-        ["at", "timestamp", 0],
-        ["nothing", "number", 100],
-        ["price", "number", 0],
-      ],
-    );
-    const n = columnNamed(profile, "n")?.number;
-    assert.deepEqual([n?.min, n?.max, n?.mean, n?.quantiles.length], [0, 99, 49.5, 9]);
-    assert.ok(Math.abs((n?.std ?? 0) - Math.sqrt(9999 / 12)) < 1e-9);
-    const f = columnNamed(profile, "f")?.number;
-    assert.deepEqual([f?.min, f?.max, f?.infinite], [1, 49.5, 1]);
-    assert.equal(columnNamed(profile, "b")?.number?.mean, 0.5);
-    assert.equal(columnNamed(profile, "nothing")?.number, null);
-    assert.equal(columnNamed(profile, "nothing")?.distinct, 0);
-    assert.deepEqual(columnNamed(profile, "s")?.text, {
-      minLength: 1,
-      maxLength: 2,
-      meanLength: 150 / 90,
-      values: [
-        { value: "aa", count: 60 },
-        { value: "b", count: 30 },
-      ],
-      isComplete: true,
-    });
-    const day = 86_400_000;
-    assert.deepEqual(columnNamed(profile, "at")?.time, {
-      minMs: Date.UTC(2001, 0, 1),
-      maxMs: Date.UTC(2001, 0, 1) + 99 * day,
-    });
-    assert.deepEqual(left, ["profile.json"]);
-    assert.deepEqual(points, ["checked"]);
-  });
-
-  it("lists the commonest of many texts, and none that stands once", async () => {
-    const path = await batch(
-      `SELECT CASE WHEN i < 200 THEN 'v' || (i % 20) ELSE 'once' || i END AS s FROM range(2000) AS r(i)`,
-    );
-    const text = columnNamed((await runCheck(path)).profile, "s")?.text;
-    assert.equal(text?.isComplete, false);
-    assert.equal(text?.values.length, 20);
-    assert.deepEqual(text?.values[0], { value: "v0", count: 10 });
-  });
-});
-
 describe("a batch before there is a contract", () => {
   it("passes, and the one that completes inferFrom brings the contract", async () => {
     const paths = [
-      await batch("SELECT i AS x FROM range(200) AS r(i)"),
-      await batch("SELECT i AS x FROM range(200) AS r(i)"),
+      await bench.batch("SELECT i AS x FROM range(200) AS r(i)"),
+      await bench.batch("SELECT i AS x FROM range(200) AS r(i)"),
     ];
     const dataset = { contract: { inferFrom: 2, level: "fail" as const } };
-    const first = await runCheck(paths[0] ?? "", { dataset });
+    const first = await bench.check(paths[0] ?? "", { dataset });
     assert.deepEqual([first.outcome, first.inferred], ["passed", null]);
-    const second = await runCheck(paths[1] ?? "", { dataset, acceptedPaths: paths.slice(0, 1) });
+    const second = await bench.check(paths[1] ?? "", { dataset, acceptedPaths: paths.slice(0, 1) });
     assert.deepEqual([second.outcome, second.problems], ["passed", []]);
     assert.deepEqual([second.inferred?.version, second.inferred?.minRows], [1, null]);
     assert.equal(second.inferred?.columns["x"]?.type, "integer");
   });
 
   it("must have the columns and types of the one before", async () => {
-    const before = await batch("SELECT 1 AS a, 2 AS b, 'x' AS c, 1 AS d");
-    const path = await batch("SELECT 'one' AS a, 2.5 AS b, NULL::INTEGER AS c, 3 AS e");
-    const { outcome, problems, inferred } = await runCheck(path, {
+    const before = await bench.batch("SELECT 1 AS a, 2 AS b, 'x' AS c, 1 AS d");
+    const path = await bench.batch("SELECT 'one' AS a, 2.5 AS b, NULL::INTEGER AS c, 3 AS e");
+    const { outcome, problems, inferred } = await bench.check(path, {
       acceptedPaths: [before],
       dataset: { contract: { inferFrom: 1, level: "fail" } },
     });
@@ -177,10 +51,10 @@ describe("a batch before there is a contract", () => {
   });
 
   it("must have its key, in every row another", async () => {
-    const path = await batch("SELECT i // 2 AS a, i % 3 AS b FROM range(8) AS r(i)");
-    const wide = await runCheck(path, { dataset: { key: ["a", "b"] } });
+    const path = await bench.batch("SELECT i // 2 AS a, i % 3 AS b FROM range(8) AS r(i)");
+    const wide = await bench.check(path, { dataset: { key: ["a", "b"] } });
     assert.deepEqual(wide.problems, []);
-    const narrow = await runCheck(path, { dataset: { key: ["a"] } });
+    const narrow = await bench.check(path, { dataset: { key: ["a"] } });
     assert.deepEqual(narrow.problems, [
       {
         column: "a",
@@ -189,7 +63,7 @@ describe("a batch before there is a contract", () => {
         found: "4 of 8 rows (50 %) repeat a key",
       },
     ]);
-    const gone = await runCheck(path, { dataset: { key: ["a", "z"] } });
+    const gone = await bench.check(path, { dataset: { key: ["a", "z"] } });
     assert.deepEqual(
       gone.problems.map(({ column, rule }) => [column, rule]),
       [["z", "columns"]],
@@ -197,7 +71,9 @@ describe("a batch before there is a contract", () => {
   });
 
   it("must have rows", async () => {
-    const { outcome, problems } = await runCheck(await batch("SELECT 1 AS x, 'a' AS s LIMIT 0"));
+    const { outcome, problems } = await bench.check(
+      await bench.batch("SELECT 1 AS x, 'a' AS s LIMIT 0"),
+    );
     assert.equal(outcome, "failed");
     assert.deepEqual(
       problems.map(({ rule, found }) => [rule, found]),
@@ -306,9 +182,9 @@ describe("a batch against its contract", () => {
   });
 
   it("finds columns too few and too many, but for those taken out of the contract", async () => {
-    const path = await batch(`SELECT i AS y, i AS z ${rows}`);
+    const path = await bench.batch(`SELECT i AS y, i AS z ${rows}`);
     const contract = contractOf({ x: { type: "text" }, y: { type: "integer" } });
-    const { problems } = await runCheck(path, { contract });
+    const { problems } = await bench.check(path, { contract });
     assert.deepEqual(
       problems.map(({ column, rule }) => [column, rule]),
       [
@@ -318,7 +194,7 @@ describe("a batch against its contract", () => {
     );
     const columns = { z: { type: null }, w: { type: null } };
     const dataset = { contract: { inferFrom: 3, level: "fail" as const, columns } };
-    const taken = await runCheck(path, {
+    const taken = await bench.check(path, {
       dataset,
       contract: contractOf({ y: { type: "integer" } }),
     });
@@ -326,60 +202,60 @@ describe("a batch against its contract", () => {
   });
 
   it("finds too few rows, by the contract before the history", async () => {
-    const many = await batch("SELECT i AS x FROM range(500) AS r(i)");
-    const path = await batch(`SELECT i AS x ${rows}`);
+    const many = await bench.batch("SELECT i AS x FROM range(500) AS r(i)");
+    const path = await bench.batch(`SELECT i AS x ${rows}`);
     const acceptedPaths = [many, many, many];
     const x: ColumnContract = { type: "integer" };
-    const byHistory = await runCheck(path, { contract: contractOf({ x }), acceptedPaths });
+    const byHistory = await bench.check(path, { contract: contractOf({ x }), acceptedPaths });
     assert.match(byHistory.problems[0]?.expected ?? "", /^at least 50 rows, by the accepted/);
-    const low = await runCheck(path, { contract: contractOf({ x }, 10), acceptedPaths });
+    const low = await bench.check(path, { contract: contractOf({ x }, 10), acceptedPaths });
     assert.deepEqual(low.problems, []);
-    const high = await runCheck(path, { contract: contractOf({ x }, 11), acceptedPaths });
+    const high = await bench.check(path, { contract: contractOf({ x }, 11), acceptedPaths });
     assert.deepEqual(high.problems[0]?.expected, "at least 11 rows");
   });
 
   it("judges the rows of whole answers by those of whole answers", async () => {
-    const many = await batch("SELECT i AS x FROM range(500) AS r(i)");
-    const path = await batch(`SELECT i AS x ${rows}`);
+    const many = await bench.batch("SELECT i AS x FROM range(500) AS r(i)");
+    const path = await bench.batch(`SELECT i AS x ${rows}`);
     const contract = contractOf({ x: { type: "integer" } }, null);
     const acceptedPaths = [many, many, many];
-    const cut = await runCheck(path, { contract, acceptedPaths, partialPaths: [many] });
+    const cut = await bench.check(path, { contract, acceptedPaths, partialPaths: [many] });
     assert.deepEqual(cut.problems, []);
     const piece = { id: "b1", path, schema: [{ name: "x", type: "integer" as const }] };
     const rest = { batch: { ...piece, isPartial: true }, acceptedPaths };
-    assert.deepEqual((await runCheck(path, { contract, ...rest })).problems, []);
+    assert.deepEqual((await bench.check(path, { contract, ...rest })).problems, []);
     const bound = contractOf({ x: { type: "integer" } }, 11);
-    assert.deepEqual((await runCheck(path, { contract: bound, ...rest })).problems, []);
+    assert.deepEqual((await bench.check(path, { contract: bound, ...rest })).problems, []);
   });
 
   it("counts rows whose key landed before, and lets them in", async () => {
     const dataset: DatasetConfig = { key: ["id", "part"] };
     const before = [
-      await batch("SELECT i AS id, 'a' AS part, i AS x FROM range(10) AS r(i)"),
-      await batch("SELECT i::DOUBLE AS id, 'b' AS part FROM range(3) AS r(i)"),
+      await bench.batch("SELECT i AS id, 'a' AS part, i AS x FROM range(10) AS r(i)"),
+      await bench.batch("SELECT i::DOUBLE AS id, 'b' AS part FROM range(3) AS r(i)"),
     ];
     const contract = contractOf({
       id: { type: "integer" },
       part: { type: "text" },
       x: { type: "integer" },
     });
-    const path = await batch(
+    const path = await bench.batch(
       `SELECT * FROM (VALUES (1, 'a', 7), (9, 'a', 7), (10, 'a', 7), (NULL, 'a', 7)) AS t(id, part, x)`,
     );
-    const ran = await runCheck(path, { dataset, contract, acceptedPaths: before.slice(0, 1) });
+    const ran = await bench.check(path, { dataset, contract, acceptedPaths: before.slice(0, 1) });
     assert.deepEqual([ran.outcome, ran.updatedRows], ["passed", 2]);
     assert.deepEqual(ran.logs, ["2 of 4 rows have the key of a row that landed before"]);
-    const again = await runCheck(before[0] ?? "", { dataset, contract, acceptedPaths: before });
+    const again = await bench.check(before[0] ?? "", { dataset, contract, acceptedPaths: before });
     assert.deepEqual([again.outcome, again.updatedRows], ["passed", 10]);
-    const other = await runCheck(before[0] ?? "", { contract, acceptedPaths: before });
+    const other = await bench.check(before[0] ?? "", { contract, acceptedPaths: before });
     assert.equal(other.updatedRows, 0);
-    const keyless = await batch("SELECT 1 AS x");
-    const none = await runCheck(path, { dataset, contract, acceptedPaths: [keyless] });
+    const keyless = await bench.batch("SELECT 1 AS x");
+    const none = await bench.check(path, { dataset, contract, acceptedPaths: [keyless] });
     assert.equal(none.updatedRows, 0);
   });
 
   it("lets a batch in with its problems at level warn, and logs them", async () => {
-    const ran = await runCheck(await batch(`SELECT i AS x ${rows}`), {
+    const ran = await bench.check(await bench.batch(`SELECT i AS x ${rows}`), {
       dataset: { contract: { inferFrom: 3, level: "warn" } },
       contract: contractOf({ x: { type: "integer", max: 3 } }),
     });
@@ -390,11 +266,11 @@ describe("a batch against its contract", () => {
   });
 
   it("is refused as a job when its description is another file's", async () => {
-    const path = await batch(`SELECT i AS x ${rows}`);
+    const path = await bench.batch(`SELECT i AS x ${rows}`);
     const schema = [{ name: "y", type: "text" as const }];
     const spec = { batch: { id: "b7", path, schema, isPartial: false } };
     await assert.rejects(
-      runCheck(path, spec),
+      bench.check(path, spec),
       (error) =>
         error instanceof JobError &&
         /batch b7: its schema has the columns y; its file has x/.test(error.message),
