@@ -82,8 +82,11 @@ describe("the addon: ends", needs("compiler"), () => {
       const code = ${JSON.stringify(inWorker)};
       const worker = new Worker(new URL("data:text/javascript," + encodeURIComponent(code)), { workerData: session });
       await once(worker, "message");
+      const before = process.memoryUsage.rss();
       await busy;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      // Both jobs are gathered, and the run writes on: 16 MiB each, and as much for its first output.
+      const immediate = () => new Promise(setImmediate);
+      while (process.memoryUsage.rss() < before + (48 << 20)) await immediate();
       await worker.terminate();
       console.log(await ask(1));
       addon.disconnect(line);
