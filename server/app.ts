@@ -247,6 +247,7 @@ export class App {
       role,
       index,
       transport: this.#transport.kind,
+      engine: this.#engine.name,
       host: config.host,
       port,
       logLevel: config.logLevel,

@@ -149,6 +149,7 @@ Failure Engine::Worker::compute(const Jobs& jobs, RunEnd* end, int64_t* cost_us,
                                           output_names.size(), values.data()));
   *cost_us = now_us() - started_us;
   *end = slot.end();
+  inputs.forget();
   Failure unread = read_values(outputs);
   return failure ? failure : unread;
 }

@@ -7,12 +7,6 @@
 #include "session.h"
 
 namespace sluice {
-namespace {
-
-constexpr int64_t kTellAgainUs = 20'000;
-
-}  // namespace
-
 std::shared_ptr<Environment> Environment::make(napi_env env) {
   const std::shared_ptr<Environment> made(new Environment(env));
   check(napi_create_threadsafe_function(env, nullptr, nullptr, make_string(env, "sluice"), 0, 1,

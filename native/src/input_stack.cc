@@ -35,9 +35,13 @@ Failure make_strings(const PackedStrings& strings, const Shape& shape, OrtValue*
 }  // namespace
 
 void InputStack::clear(size_t inputs) {
+  inputs_.resize(inputs);
+  forget();
+}
+
+void InputStack::forget() {
   values_.clear();
   raw_values_.clear();
-  inputs_.resize(inputs);
   for (Input& input : inputs_) {
     input.pieces.clear();
     input.strings.clear();

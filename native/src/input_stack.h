@@ -20,8 +20,10 @@ struct Piece {
 
 class InputStack {
  public:
-  // Forgets the last run's inputs; the memory for gathering stays.
+  // Begins anew, for so many inputs.
   void clear(size_t inputs);
+  // Once the run has ended: a thread that waits for the next one keeps no large memory.
+  void forget();
   // The memory must stay until the run has ended, or until `make_values` where the input has more
   // than one piece.
   void add(size_t input, Piece piece) { inputs_[input].pieces.push_back(piece); }

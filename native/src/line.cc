@@ -187,6 +187,7 @@ Failure Line::run(int64_t limit_us, int64_t* wall_us, int64_t* cpu_us) {
   *cpu_us = clock_us(CLOCK_THREAD_CPUTIME_ID) - cpu_start_us;
   *wall_us = now_us() - wall_start_us;
   const RunEnd end = slot_.end();
+  stack_.forget();
   if (end == RunEnd::kDeadline) failure = Failure("the run took longer than its limit");
   if (end == RunEnd::kClosed) failure = Failure("the session was closed during the run");
   for (size_t index = 0; index < values_.size(); index += 1) {

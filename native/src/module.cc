@@ -5,18 +5,16 @@
 
 #include "environment.h"
 #include "line.h"
+#include "json_numbers.h"
 #include "napi_call.h"
 #include "ort_runtime.h"
 #include "read_arguments.h"
 #include "read_job.h"
 #include "session_calls.h"
 #include "session_registry.h"
-#include "json_numbers.h"
 
 namespace sluice {
 namespace {
-
-constexpr int64_t kMostId = INT64_C(1) << 53;
 
 napi_value connect(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {

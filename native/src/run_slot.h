@@ -9,6 +9,9 @@
 
 namespace sluice {
 
+// A run that was told to end may not have begun when it was told: it is told again so often.
+constexpr int64_t kTellAgainUs = 20'000;
+
 enum class RunEnd { kItself, kDeadline, kClosed };
 
 class RunSlot final : public Watched {

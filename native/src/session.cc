@@ -15,7 +15,6 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kTellAgainUs = 20'000;
 #ifdef __linux__
 constexpr int kLoadNiceness = 10;
 #endif

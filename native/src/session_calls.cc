@@ -1,6 +1,7 @@
 #include "session_calls.h"
 
 #include <cmath>
+#include <system_error>
 #include <thread>
 
 #include "environment.h"
@@ -13,7 +14,6 @@ namespace {
 
 constexpr int64_t kMostThreads = 1024;
 constexpr int64_t kMostRows = INT64_C(1) << 40;
-constexpr int64_t kMostId = INT64_C(1) << 53;
 
 SessionOptions read_options(napi_env env, napi_value value) {
   SessionOptions options;
@@ -78,6 +78,17 @@ napi_value make_facts(napi_env env, const std::vector<TensorFacts>& all) {
   return array;
 }
 
+// False: the system has no thread for us.
+template <typename Work>
+bool start_thread(Work work) {
+  try {
+    std::thread(std::move(work)).detach();
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
 int64_t grace_us(double grace_ms) {
   if (std::isnan(grace_ms)) throw ArgumentError{"expected graceMs to be a number, this is NaN"};
   return grace_ms > 1e12 ? kNeverUs / 2 : static_cast<int64_t>(std::max(grace_ms, 0.0) * 1000);
@@ -96,8 +107,13 @@ napi_value open_session(napi_env env, napi_callback_info info) {
     if (!track_session(session)) throw CallError{"the process ends"};
     environment->add_load(session);
     environment->await_one();
-    std::thread([environment, session, deferred] { load(environment, session, deferred); })
-        .detach();
+    const bool is_started = start_thread(
+        [environment, session, deferred] { load(environment, session, deferred); });
+    if (!is_started) {
+      environment->remove_load(session);
+      environment->awaited(1);
+      napi_reject_deferred(env, deferred, make_error(env, "the system has no thread to load on"));
+    }
     return promise;
   });
 }
@@ -131,12 +147,14 @@ napi_value close_session(napi_env env, napi_callback_info info) {
     const std::shared_ptr<Environment> environment = arguments.data->shared_from_this();
     environment->await_one();
     session->stop();
-    std::thread([environment, session, deferred, grace] {
+    const auto close = [environment, session, deferred, grace] {
       session->close(grace);
       environment->post([deferred](napi_env own_env) {
         napi_resolve_deferred(own_env, deferred, undefined(own_env));
       });
-    }).detach();
+    };
+    // Without a thread the caller waits: the session is known to nobody any more.
+    if (!start_thread(close)) close();
     return promise;
   });
 }

@@ -10,6 +10,9 @@
 
 namespace sluice {
 
+// No session has a greater number: JavaScript's are exact up to here.
+constexpr int64_t kMostId = INT64_C(1) << 53;
+
 // @returns its number, which is never used again
 int64_t register_session(std::shared_ptr<Session> session);
 // Null for one that is not open.

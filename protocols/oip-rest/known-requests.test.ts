@@ -92,6 +92,11 @@ describe("known requests", () => {
     assert.equal(again?.inputs[0]?.shape, first.request?.inputs[0]?.shape);
   });
 
+  test("more behind a known text that ends with its id, though it ends alike", () => {
+    const learned = `{"inputs":[${X}],"id":"a"}`;
+    assertNotTold(learned, [`${learned}"}`, `${learned}x"}`, `{"inputs":[${X}],"id":"b"} "}`]);
+  });
+
   test("other data and another id in a known text", () => {
     const make = (id: string, data: string) =>
       `{"id":${id},"inputs":[${X.replace("[1,2]", data)}]}`;

@@ -338,6 +338,7 @@ describe("native client", () => {
     await new Promise(setImmediate);
     assert.ok(isDone);
     await Promise.all(busy);
+    assert.equal(fake.runs.length, 201);
   });
 
   it("rejects an expired request in the midst of a batch, and answers its neighbours", async () => {
@@ -358,6 +359,60 @@ describe("native client", () => {
     for (const each of [waiting, submitted]) {
       await assert.rejects(each, (e) => e instanceof InferError && e.code === "unavailable");
     }
+  });
+
+  it("stacks no more once the rows of a stack did not come out", async () => {
+    await prove();
+    fake.lostRows = 1;
+    const first = [jobOf(1, 2), jobOf(2, 2)].map((job) => client.run(job));
+    await Promise.all(first);
+    const later = [jobOf(3, 2), jobOf(4, 2)].map((job) => client.run(job));
+    await Promise.all(later);
+    assert.deepEqual(rowsRun("now"), [4, 2, 2, 2, 2]);
+  });
+
+  it("stacks nothing with a request without rows", async () => {
+    await prove();
+    const jobs = [jobOf(1), jobOf(2, 0), jobOf(3)].map((job) => client.run(job));
+    const answers = await Promise.all(jobs);
+    assert.deepEqual(rowsRun("now"), [1, 0, 1]);
+    assert.deepEqual(
+      answers.map(({ batchRows }) => batchRows),
+      [1, 1, 1],
+    );
+  });
+
+  it("learns from an engine's batch as a whole, and counts it once", async () => {
+    let answer: (answers: readonly NativeAnswer[]) => void = () => undefined;
+    const { addon } = fake;
+    const stacking: NativeAddon = {
+      ...addon,
+      connect: (session, onAnswers, timing) => {
+        answer = onAnswers;
+        return addon.connect(session, onAnswers, timing);
+      },
+      submit: (_line, jobId) => {
+        const times = { queueMs: 0, computeMs: 0.15, batchRows: 4 };
+        const outputs = [{ data: new Float32Array(WIDTH), shape: [1, WIDTH] }];
+        setImmediate(() => answer([{ jobId, status: "done", message: null, ...times, outputs }]));
+      },
+    };
+    const block = createRunBlock();
+    runs = new RunReader();
+    runs.watch(block);
+    const channel = { kind: "native", session: 1, inlineBudgetUs: 200, sampleMs: null } as const;
+    const batched = connectNative(infoOf(MAX_ROWS), { ...channel, runs: block }, stacking);
+    await Promise.all([1, 2, 3, 4].map((value) => batched.run(jobOf(value))));
+    assert.equal(runs.batches("engine", "all-waiting"), 1);
+    // 150 µs are the price of four rows, not of one.
+    await batched.run(jobOf(0, 3));
+    assert.deepEqual(rowsRun("now"), [3]);
+  });
+
+  it("counts the engine's runs that were refused, too", async () => {
+    fake.refuses = 7;
+    await assert.rejects(client.run(jobOf(7)));
+    assert.equal(runs.batches("engine", "alone"), 1);
   });
 
   it("hands out views, not copies, of a stacked output", async () => {

@@ -123,6 +123,7 @@ class NativeClient implements ConnectedServable {
       const native = this.#submitted.get(answer.jobId);
       if (native === undefined) continue;
       this.#submitted.delete(answer.jobId);
+      if (answer.batchRows > 0) this.#countRun(native.rows, answer.batchRows);
       if (answer.status === "done") this.#onDone(native, answer, nowMs);
       else native.reject(errorOf(answer, native, this.info));
     }
@@ -130,14 +131,17 @@ class NativeClient implements ConnectedServable {
 
   #onDone(native: NativeJob, answer: NativeAnswer, nowMs: number): void {
     const { queueMs, computeMs, batchRows } = answer;
-    const { shapeClass, job, rows } = native;
+    const { shapeClass, job } = native;
     const costRows = Math.max(native.costRows, batchRows);
     shapeClass?.placement.observeEngine(costRows, computeMs * US_PER_MS, nowMs);
-    const share = Math.min(1, Math.max(1, rows) / batchRows);
-    this.#runs.add("engine", this.#closeOf(rows, batchRows), share);
     const facts =
       shapeClass?.facts ?? this.#classes.factsOf(this.#classes.outputIndexes(job.outputs));
     native.resolve({ outputs: toTensors(facts, answer.outputs), queueMs, computeMs, batchRows });
+  }
+
+  #countRun(rows: number, batchRows: number): void {
+    const share = Math.min(1, Math.max(1, rows) / batchRows);
+    this.#runs.add("engine", this.#closeOf(rows, batchRows), share);
   }
 
   /** As far as an answer shows it: the session's threads see the queue, this thread does not. */

@@ -3,7 +3,7 @@ import type { NativeAddon, NativeSessionId } from "../../native/addon.ts";
 import type { Signature } from "../../protocols/core/signature.ts";
 import { MODEL_FILE } from "../../protocols/repository/layout.ts";
 import type { LoadedVersion, Loader, LoadOptions } from "../models/loader.ts";
-import { EngineLine } from "./native-line.ts";
+import { EngineLine } from "./engine-line.ts";
 import type { NativeChannel } from "./native-messages.ts";
 import { signatureOfSession } from "./native-tensors.ts";
 import { createRunBlock, RunReader } from "./run-counters.ts";

@@ -1,5 +1,5 @@
 import type { NativeAddon } from "../../native/addon.ts";
-import { EngineLine } from "./native-line.ts";
+import { EngineLine } from "./engine-line.ts";
 import { loadNativeRuntime } from "./native-runtime.ts";
 import { signatureOfSession } from "./native-tensors.ts";
 import type { SessionKind } from "./session-kind.ts";

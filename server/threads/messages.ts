@@ -22,6 +22,8 @@ export interface ThreadBirth {
   readonly role: ThreadRole;
   readonly index: number;
   readonly transport: "uws" | "node";
+  /** The portable one is what serves without the addon: its threads do not load it. */
+  readonly engine: "native" | "portable";
   readonly host: string;
   readonly port: number;
   readonly logLevel: LogLevel;

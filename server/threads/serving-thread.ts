@@ -176,6 +176,7 @@ class ServingThread {
 }
 
 if (parentPort !== null) {
-  installNumberAccelerator(loadNumberFunctions());
-  await new ServingThread(workerData as ThreadBirth, parentPort).start();
+  const birth = workerData as ThreadBirth;
+  installNumberAccelerator(birth.engine === "native" ? loadNumberFunctions() : null);
+  await new ServingThread(birth, parentPort).start();
 }
