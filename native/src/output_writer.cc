@@ -1,5 +1,6 @@
 #include "output_writer.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "element_type.h"
@@ -8,8 +9,9 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kSlabBytes = 64 << 10;
-constexpr size_t kMostFromSlab = 8 << 10;    // so that a slab serves at least eight
+constexpr size_t kMostSlabBytes = 64 << 10;
+constexpr size_t kSlabGrowth = 4;
+constexpr size_t kMostFromSlab = 8 << 10;    // so that a large slab serves at least eight
 constexpr size_t kMostCopied = 64 << 10;     // above, the memory itself is handed over
 constexpr size_t kSlabAlignment = 8;         // of the widest element
 
@@ -126,7 +128,9 @@ bool OutputWriter::take_from_slab(napi_env env, size_t bytes, napi_value* buffer
     if (slab_ != nullptr) check(napi_delete_reference(env, slab_));
     slab_ = nullptr;
     slab_used_ = 0;
-    check(napi_create_arraybuffer(env, kSlabBytes, &start, buffer));
+    // A line that answers little wastes little: what is left over waits for the collector.
+    check(napi_create_arraybuffer(env, std::max(slab_bytes_, bytes), &start, buffer));
+    slab_bytes_ = std::min(slab_bytes_ * kSlabGrowth, kMostSlabBytes);
     check(napi_create_reference(env, *buffer, 1, &slab_));
   }
   *offset = slab_used_;

@@ -38,6 +38,7 @@ class OutputWriter {
 
   napi_ref slab_ = nullptr;
   size_t slab_used_ = 0;
+  size_t slab_bytes_ = 1 << 10;  // of the next one
   // By position in the answer: most answers have the shapes of the one before.
   std::vector<KnownShape> shapes_;
   Shape scratch_shape_;

@@ -20,6 +20,12 @@ export class InlineTurns {
   #planned: TurnRunner[] = [];
   #running: TurnRunner[] = [];
   #sinceMs = 0;
+  readonly #lateMs: number;
+
+  /** @param lateMs after which a turn does not wait for its end */
+  constructor(lateMs = LATE_MS) {
+    this.#lateMs = lateMs;
+  }
 
   /** REQUIRES: not planned already. */
   plan(runner: TurnRunner, nowMs: number): void {
@@ -32,7 +38,7 @@ export class InlineTurns {
 
   /** Ends a turn that does not come to its end. REQUIRES: not called by a runner. */
   endIfLate(nowMs: number): void {
-    if (this.#planned.length > 0 && nowMs - this.#sinceMs > LATE_MS) this.#runTurn();
+    if (this.#planned.length > 0 && nowMs - this.#sinceMs > this.#lateMs) this.#runTurn();
   }
 
   #runTurn(): void {

@@ -26,13 +26,17 @@ const LIMIT_BUDGETS = 50;
 /** A module is loaded once a thread, and so these are the thread's. */
 const TURNS = new InlineTurns();
 
-/** Joins a version that the native engine holds. */
+/**
+ * Joins a version that the native engine holds.
+ * @param turns of this thread
+ */
 export function connectNative(
   info: ServableInfo,
   channel: NativeChannel,
   addon: NativeAddon,
+  turns: InlineTurns = TURNS,
 ): ConnectedServable {
-  return new NativeClient(info, channel, addon);
+  return new NativeClient(info, channel, addon, turns);
 }
 
 /**
@@ -50,7 +54,7 @@ class NativeClient implements ConnectedServable {
   readonly #submitted = new Map<number, NativeJob>();
   #nextId = 1;
 
-  constructor(info: ServableInfo, channel: NativeChannel, addon: NativeAddon) {
+  constructor(info: ServableInfo, channel: NativeChannel, addon: NativeAddon, turns: InlineTurns) {
     const timing = new Float64Array(TIMING.cells);
     timing[TIMING.limitUs] = LIMIT_BUDGETS * channel.inlineBudgetUs;
     this.info = info;
@@ -64,7 +68,7 @@ class NativeClient implements ConnectedServable {
       line: this.#line,
       timing,
       runs: this.#runs,
-      turns: TURNS,
+      turns,
       maxBatchRows: this.#maxRows,
       submit: (job) => this.#submit(job),
     });
