@@ -4,14 +4,11 @@ import { describeEnvironment } from "./environment.ts";
 import { createMachineGuard, type MachineGuard } from "./machine/machine-guard.ts";
 import { type PinningOutcome, withPinning } from "./machine/with-pinning.ts";
 import { measureServer } from "./measure-server.ts";
-import {
-  type BenchIo,
-  type BenchOptions,
-  EndedByParser,
-  parseOptions,
-  UsageError,
-} from "./options.ts";
-import { describePeers, findPeer, PEERS } from "./peers/peer.ts";
+import type { BenchOptions } from "./options.ts";
+import { type BenchIo, EndedByParser, UsageError } from "./parse-command.ts";
+import { parseOptions } from "./parse-options.ts";
+import { type ChosenPeers, choosePeers } from "./peers/choose-peers.ts";
+import { describePeers } from "./peers/peer.ts";
 import { setUpPeers } from "./peers/set-up-peers.ts";
 import { renderHtml } from "./report/html-report.ts";
 import { allResults, type BenchReport, renderJson, renderMarkdown } from "./report.ts";
@@ -38,15 +35,14 @@ export async function runBench(argv: readonly string[], io: BenchIo): Promise<nu
   try {
     const options = parseOptions(argv, io);
     if (options.listsScenarios) {
-      io.stdout.write(await listScenarios());
+      io.stdout.write(listScenarios());
       return RIGHT;
     }
     if (options.peersToSetUp !== null) {
       await setUpPeers(options.peersToSetUp, io);
       return RIGHT;
     }
-    const scenarios = chooseScenarios(options);
-    const report = await measure(options, scenarios, io);
+    const report = await measure(options, choose(options), io);
     await publish(report, options, io);
     return isRight(report) ? RIGHT : WRONG;
   } catch (thrown) {
@@ -57,42 +53,39 @@ export async function runBench(argv: readonly string[], io: BenchIo): Promise<nu
   }
 }
 
-async function listScenarios(): Promise<string> {
+function listScenarios(): string {
   const lines = ["scenarios:"];
   for (const { name, question, bar } of ALL_SCENARIOS) {
     lines.push(`  ${name}: ${question}`);
     if (bar !== null) lines.push(`    bar: ${bar}`);
   }
   lines.push("peers:");
-  for (const { name, what, reason } of await describePeers()) {
+  for (const { name, what, reason } of describePeers()) {
     lines.push(`  ${name}: ${what}${reason === null ? "" : ` (${reason})`}`);
   }
   return `${lines.join("\n")}\n`;
 }
 
+interface Chosen {
+  readonly scenarios: readonly Scenario[];
+  readonly peers: ChosenPeers;
+}
+
 /** @throws UsageError for a name that there is not */
-function chooseScenarios(options: BenchOptions): readonly Scenario[] {
+function choose(options: BenchOptions): Chosen {
   try {
-    choosePeers(options.peers);
-    return selectScenarios(ALL_SCENARIOS, options.scenarios);
+    return {
+      scenarios: selectScenarios(ALL_SCENARIOS, options.scenarios),
+      peers: choosePeers(describePeers(), options.peers),
+    };
   } catch (thrown) {
     throw new UsageError(thrown instanceof Error ? thrown.message : String(thrown));
   }
 }
 
-function choosePeers(names: readonly string[]): readonly string[] {
-  return names.includes("all")
-    ? PEERS.map((peer) => peer.name)
-    : names.map((name) => findPeer(name).name);
-}
-
-function measure(
-  options: BenchOptions,
-  scenarios: readonly Scenario[],
-  io: BenchIo,
-): Promise<BenchReport> {
+function measure(options: BenchOptions, chosen: Chosen, io: BenchIo): Promise<BenchReport> {
   // A server that was not started here runs on cores that we do not know.
-  const startsServers = options.baseline !== null || scenarios.length > 0;
+  const startsServers = options.baseline !== null || chosen.scenarios.length > 0;
   const guard = createMachineGuard(...(options.quick ? [QUICK_PATIENCE_MS] : []));
   return withPinning(options.pins && startsServers, options.generatorThreads, async (pinned) => {
     const environment = describeEnvironment(new Date(), pinned);
@@ -101,7 +94,7 @@ function measure(
     const results = isPlain ? await measureServer(options, io) : [];
     const comparisons =
       options.baseline === null ? [] : await compare(options, { cores, guard }, io);
-    const reports = await answerScenarios(options, scenarios, { pinned, guard }, io);
+    const reports = await answerScenarios(options, chosen, { pinned, guard }, io);
     return {
       schemaVersion: 2,
       environment,
@@ -117,12 +110,11 @@ function measure(
 
 function answerScenarios(
   options: BenchOptions,
-  scenarios: readonly Scenario[],
+  { scenarios, peers }: Chosen,
   machine: { readonly pinned: PinningOutcome; readonly guard: MachineGuard },
   io: BenchIo,
 ): Promise<ScenarioReport[]> {
   const { quick, pairs, warmupMs, durationMs, timeoutMs, connections, generatorThreads } = options;
-  const peers = choosePeers(options.peers);
   const times = { quick, pairs, warmupMs, durationMs, timeoutMs, connections, generatorThreads };
   return runScenarios(scenarios, {
     settings: { ...times, protocols: options.protocols, peers },

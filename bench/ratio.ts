@@ -47,11 +47,12 @@ export function summariseRatios(
   const max = sorted.at(-1) ?? Number.NaN;
   const spread = max / min;
   const isResult = spread <= MAX_SPREAD && isQuietEnough(pairs.length, noisyPairs);
-  return { pairs, median: medianOf(sorted), min, max, spread, noisyPairs, isResult };
+  return { pairs, median: median(pairs), min, max, spread, noisyPairs, isResult };
 }
 
-/** @param sorted ascending; NaN when empty */
-export function medianOf(sorted: readonly number[]): number {
+/** NaN when empty. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;

@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Environment } from "./environment.ts";
 import { summariseRatios } from "./ratio.ts";
 import { type BenchReport, type Comparison, renderJson, renderMarkdown } from "./report.ts";
+import { ENVIRONMENT, reportOf } from "./testing/report-of.ts";
 import { resultOf } from "./testing/result-of.ts";
 import { collectWarnings } from "./warnings.ts";
-
-const ENVIRONMENT: Environment = {
-  date: "2026-01-02T03:04:05.000Z",
-  node: "v20.20.2",
-  platform: "linux 6 x64",
-  cpu: "Some CPU",
-  cores: 2,
-  memoryBytes: 8e9,
-  loadAverage: 0.1,
-  pinning: "servers on core 0, generator on core 1",
-};
 
 const USAGE = {
   ...{ processes: 1, cpuUs: 625_000, cores: 0.5, cpuUsPerAnswer: 12.5 },
@@ -38,22 +27,16 @@ function comparisonOf(ours: number[], baseline: number[]): Comparison {
   };
 }
 
-function reportOf(comparisons: Comparison[]): BenchReport {
+/** Of one load when nothing was compared. */
+function renderable(comparisons: Comparison[]): BenchReport {
   const results = comparisons.length === 0 ? [resultOf({ server: USAGE })] : [];
-  return {
-    schemaVersion: 2,
-    environment: ENVIRONMENT,
-    settings: { model: "m", version: null, connections: 8 },
-    results,
-    comparisons,
-    scenarios: [],
-    noise: [],
-    warnings: collectWarnings(ENVIRONMENT, results, comparisons, []),
-  };
+  const settings = { model: "m", version: null, connections: 8 };
+  const warnings = collectWarnings(ENVIRONMENT, results, comparisons, []);
+  return reportOf({ settings, results, comparisons, warnings });
 }
 
 test("the table holds every percentile with 3 digits, and the environment stands above it", () => {
-  const text = renderMarkdown(reportOf([]));
+  const text = renderMarkdown(renderable([]));
   assert.match(
     text,
     /^2026-01-02T03:04:05\.000Z \| Node v20\.20\.2 .* 2 x Some CPU\n\nservers on core 0, generator on core 1 \| noise was not watched\n\nmodel m \| connections 8\n/,
@@ -86,17 +69,17 @@ test("the table holds every percentile with 3 digits, and the environment stands
 
 test("a ratio is printed with its range; one that is too wide is not printed at all", () => {
   assert.match(
-    renderMarkdown(reportOf([comparisonOf([20, 30], [10, 10])])),
+    renderMarkdown(renderable([comparisonOf([20, 30], [10, 10])])),
     /\| +2\.50x \| +2\.00-3\.00 \|/,
   );
-  const noisy = renderMarkdown(reportOf([comparisonOf([10, 30], [10, 10])]));
+  const noisy = renderMarkdown(renderable([comparisonOf([10, 30], [10, 10])]));
   assert.ok(!noisy.includes("2.00x"), noisy);
   assert.match(noisy, /none \(spread > 2x\)/);
   assert.match(noisy, /no result: spread > 2x/);
 });
 
 test("JSON keeps everything, numbers unrounded", () => {
-  const report = reportOf([comparisonOf([20, 30], [10, 10])]);
+  const report = renderable([comparisonOf([20, 30], [10, 10])]);
   assert.deepEqual(JSON.parse(renderJson(report)), report);
 });
 

@@ -2,6 +2,7 @@ import type { Environment } from "./environment.ts";
 import type { LoadResult } from "./load-result.ts";
 import type { NoiseReading } from "./machine/noise.ts";
 import { explainNoResult, type RatioSummary } from "./ratio.ts";
+import { renderMarkdownTable } from "./report/markdown-table.ts";
 import type { Bar, Figure } from "./scenarios/figure.ts";
 import type { ScenarioReport } from "./scenarios/scenario-report.ts";
 
@@ -73,9 +74,9 @@ export function renderMarkdown(report: BenchReport): string {
     ...report.scenarios.map(renderScenario),
   ];
   const results = allResults(report);
-  if (results.length > 0) parts.push(renderTable(RESULT_HEAD, results.map(resultRow)));
+  if (results.length > 0) parts.push(renderMarkdownTable(RESULT_HEAD, results.map(resultRow)));
   if (report.comparisons.length > 0) {
-    parts.push(renderTable(RATIO_HEAD, report.comparisons.map(ratioRow)));
+    parts.push(renderMarkdownTable(RATIO_HEAD, report.comparisons.map(ratioRow)));
   }
   if (report.warnings.length > 0) {
     parts.push(report.warnings.map((warning) => `- warning: ${warning}`).join("\n"));
@@ -87,7 +88,7 @@ function renderScenario(scenario: ScenarioReport): string {
   const { name, title, question, bar, figures, notes, failure } = scenario;
   const parts = [`## ${title} (${name})`, bar === null ? question : `${question} Bar: ${bar}`];
   if (failure !== null) parts.push(`Not measured: ${failure}`);
-  if (figures.length > 0) parts.push(renderTable(FIGURE_HEAD, figures.map(figureRow)));
+  if (figures.length > 0) parts.push(renderMarkdownTable(FIGURE_HEAD, figures.map(figureRow)));
   if (notes.length > 0) parts.push(notes.map((note) => `- ${note}`).join("\n"));
   return parts.join("\n\n");
 }
@@ -166,10 +167,14 @@ function ratioRow(comparison: Comparison): string[] {
   ];
 }
 
+/** Median and range. */
+export function ratioCells(ratio: RatioSummary): readonly [string, string] {
+  return [describeMedian(ratio), `${figure(ratio.min)}-${figure(ratio.max)}`];
+}
+
 /** A median that the spread does not support is not printed: somebody would quote it. */
-function ratioCells(ratio: RatioSummary): [string, string] {
-  const range = `${figure(ratio.min)}-${figure(ratio.max)}`;
-  return [ratio.isResult ? `${figure(ratio.median)}x` : `none (${explainNoResult(ratio)})`, range];
+export function describeMedian(ratio: RatioSummary): string {
+  return ratio.isResult ? `${figure(ratio.median)}x` : `none (${explainNoResult(ratio)})`;
 }
 
 /** 3 significant digits, never in powers of ten. */
@@ -182,18 +187,4 @@ export function figure(value: number): string {
 
 function mebibytes(bytes: number): string {
   return (bytes / 1024 / 1024).toFixed(0);
-}
-
-function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, column) =>
-    Math.max(3, title.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, i) => pad(cell, widths[i] ?? 0, i)).join(" | ")} |`;
-  const rule = `|${widths.map((width, i) => (i === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
-  return [line(head), rule, ...rows.map(line)].join("\n");
-}
-
-function pad(cell: string, width: number, column: number): string {
-  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
 }

@@ -67,7 +67,7 @@ describe("sluice tune", () => {
     }
     // What the machine gave is not ours to know; what is made of it is.
     assert.equal(code, isAnswered(result) ? 0 : 1, stderr);
-    assert.match(stdout, /\| maxBatchRows +\| 64 +\| 1 +\|/);
+    assert.match(stdout, /\| maxBatchRows +\| +64 \| +1 \|/);
     const text = await readFile(join(folder, "server.yaml"), "utf8");
     const { settled } = report.conclusion;
     assert.deepEqual(parse(text), { maxQueue: 100, engineThreads: 1, ...settled });

@@ -10,7 +10,7 @@ import { createMachineGuard, type MachineGuard } from "./machine/machine-guard.t
 import { NOT_PINNED } from "./machine/pinning.ts";
 import type { Workload } from "./measure-server.ts";
 import { mlpModel } from "./mlp-model.ts";
-import { type BenchIo, EndedByParser, UsageError } from "./options.ts";
+import { type BenchIo, EndedByParser, UsageError } from "./parse-command.ts";
 import { readInputs } from "./read-inputs.ts";
 import { type AxisPlan, planAxes } from "./tune/axis.ts";
 import { conclude, isRight } from "./tune/conclusion.ts";

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { createHttpClient } from "../../protocols/client/http-client.ts";
+import { freePorts } from "../free-ports.ts";
 import type { Endpoints, Protocol } from "../load-plan.ts";
+import { readProcessTree, treeCpuUs } from "../machine/process-tree.ts";
 import { isSetUp, peerEnvironment, peerFile } from "./peer-environment.ts";
-import { cpuTicksOf } from "./process-tree.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 
 /** Another model server that a user could pick, with the settings its documentation recommends. */
@@ -93,7 +93,6 @@ export interface PeerStatus {
   readonly name: string;
   readonly what: string;
   readonly protocols: readonly Protocol[];
-  readonly isSetUp: boolean;
   /** Why it is not set up or cannot run; null when it can be started. */
   readonly reason: string | null;
 }
@@ -122,7 +121,7 @@ const START_POLL_MS = 100;
 const SETTLE_TIMEOUT_MS = 15_000;
 const SETTLE_POLL_MS = 300;
 /** Of SETTLE_POLL_MS: the tree is idle below a quarter of a core. */
-const IDLE_TICKS = 7;
+const IDLE_CPU_US = 70_000;
 
 /** @throws Error that lists the names for one that is not among them */
 export function findPeer(name: string): Peer {
@@ -133,11 +132,10 @@ export function findPeer(name: string): Peer {
 }
 
 /** Every peer, and for each that cannot be started why. Starts nothing. */
-export async function describePeers(): Promise<PeerStatus[]> {
+export function describePeers(): PeerStatus[] {
   return PEERS.map((peer) => {
-    const reason = explainAbsence(peer);
     const { name, what, protocols } = peer;
-    return { name, what, protocols, isSetUp: reason === null, reason };
+    return { name, what, protocols, reason: explainAbsence(peer) };
   });
 }
 
@@ -248,23 +246,10 @@ async function waitUntilIdle(server: SupervisedProcess): Promise<void> {
   const deadlineMs = performance.now() + SETTLE_TIMEOUT_MS;
   let before = Number.NEGATIVE_INFINITY;
   const isIdle = async () => {
-    const now = cpuTicksOf(server.pids());
+    const now = treeCpuUs(readProcessTree(server.pids()));
     const used = now - before;
     before = now;
-    return used <= IDLE_TICKS || performance.now() > deadlineMs;
+    return used <= IDLE_CPU_US || performance.now() > deadlineMs;
   };
   await server.until(isIdle, SETTLE_TIMEOUT_MS * 2, SETTLE_POLL_MS);
-}
-
-/** Ports that nobody listened on a moment ago; another process may still take them first. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const server of servers) {
-    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-    const address = server.address();
-    if (address !== null && typeof address === "object") ports.push(address.port);
-  }
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
 }

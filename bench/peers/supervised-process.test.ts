@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { findProgram } from "../../server/testing/skip.ts";
-import { isRunning } from "./process-tree.ts";
+import { isRunning } from "../testing/is-running.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 
 /** A server that ignores SIGTERM and has a daemon, which left its session and lost its parent. */
 const STUBBORN = `
-import os, signal, sys, time
+import os, signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if os.fork() == 0:
     os.setsid()
@@ -19,9 +19,9 @@ if os.fork() == 0:
         with open("daemon.tmp", "w") as file:
             file.write(str(os.getpid()))
         os.rename("daemon.tmp", "daemon")
-        time.sleep(600)
+        signal.pause()
     os._exit(0)
-time.sleep(600)
+signal.pause()
 `;
 
 const python = findProgram("python3");

@@ -2,8 +2,8 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as startTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
+import { readProcessTree } from "../machine/process-tree.ts";
 import { peerFile } from "./peer-environment.ts";
-import { descendantsOf } from "./process-tree.ts";
 
 export interface SupervisedOptions {
   readonly python: string;
@@ -56,7 +56,8 @@ export class SupervisedProcess {
   /** Every process of the server, without the keeper. */
   pids(): number[] {
     const { pid } = this.#keeper;
-    return pid === undefined ? [] : descendantsOf(pid);
+    if (pid === undefined) return [];
+    return readProcessTree([pid]).flatMap((each) => (each.pid === pid ? [] : [each.pid]));
   }
 
   /** @throws Error with its last words when it ends first or stays false for `timeoutMs` */

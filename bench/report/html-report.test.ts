@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BenchReport } from "../report.ts";
 import type { Series } from "../scenarios/figure.ts";
 import { ratioFigure } from "../scenarios/figures.ts";
+import { reportOf } from "../testing/report-of.ts";
 import { resultOf } from "../testing/result-of.ts";
 import { renderHtml } from "./html-report.ts";
 import { renderPlot } from "./svg-plot.ts";
@@ -25,21 +25,9 @@ const BARS: Series = {
   points: [{ x: "mlp", y: 300, low: 200, high: 400 }],
 };
 
-const REPORT: BenchReport = {
-  schemaVersion: 2,
-  environment: {
-    date: "2026-01-02T03:04:05.000Z",
-    node: "v20.20.2",
-    platform: "linux 6 x64",
-    cpu: "Some CPU",
-    cores: 2,
-    memoryBytes: 8e9,
-    loadAverage: 0.1,
-    pinning: "servers on core 0, generator on core 1",
-  },
+const REPORT = reportOf({
   settings: { pairs: 2, url: null },
   results: [resultOf({ timeline: [sliceAt(0, 3), sliceAt(100, 50)] })],
-  comparisons: [],
   scenarios: [
     {
       ...{ name: "throughput", title: "Throughput", question: "How many?", bar: "5 times" },
@@ -54,7 +42,7 @@ const REPORT: BenchReport = {
   ],
   noise: [{ otherCores: 0.5, stolenCores: 0, slowdown: 1, isNoisy: true }],
   warnings: ["the machine was busy"],
-};
+});
 
 function sliceAt(atMs: number, p99Ms: number) {
   return { atMs, answers: 10, errors: 0, p50Ms: 1, p99Ms, maxMs: 60 };

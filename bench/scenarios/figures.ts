@@ -1,5 +1,5 @@
 import { isQuietEnough } from "../machine/noise.ts";
-import { medianOf, summariseRatios } from "../ratio.ts";
+import { median, summariseRatios } from "../ratio.ts";
 import type { Bar, Figure, Series, SeriesPoint, Verdict } from "./figure.ts";
 
 interface Pairs {
@@ -64,8 +64,4 @@ export function lineSeries(
 ): Series {
   const drawn = points.map(([x, y]) => ({ x, y, low: null, high: null }));
   return { ...axes, kind: "line", points: drawn };
-}
-
-export function median(values: readonly number[]): number {
-  return medianOf(values.toSorted((a, b) => a - b));
 }

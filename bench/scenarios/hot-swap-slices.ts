@@ -1,5 +1,5 @@
+import { median } from "../ratio.ts";
 import type { TimelineSlice } from "../timeline.ts";
-import { median } from "./figures.ts";
 import type { Swap } from "./hot-swap-versions.ts";
 
 /** From the start of the measured window, milliseconds. */

@@ -6,12 +6,12 @@ test("sleepers wake in the order of their times, never early, whoever asked firs
   const clock = new QueueClock();
   const startMs = clock.now();
   const woken: number[] = [];
-  const sleep = async (ms: number): Promise<void> => {
+  const wakeAt = async (ms: number): Promise<void> => {
     await clock.sleepUntil(startMs + ms);
     assert.ok(clock.now() >= startMs + ms, `${ms} ms: too early`);
     woken.push(ms);
   };
-  await Promise.all([sleep(30), sleep(5), sleep(40), sleep(5.5), sleep(20)]);
+  await Promise.all([wakeAt(30), wakeAt(5), wakeAt(40), wakeAt(5.5), wakeAt(20)]);
   assert.deepEqual(woken, [5, 5.5, 20, 30, 40]);
 });
 

@@ -14,7 +14,7 @@ function room(isQuick: boolean, lines: string[]): BenchRoom {
   const times = { pairs: 1, warmupMs: 50, durationMs: 200, timeoutMs: 5000 };
   const load = { connections: 2, generatorThreads: 1, protocols: ["http-json"] as const };
   return {
-    settings: { ...times, ...load, quick: isQuick, peers: [] },
+    settings: { ...times, ...load, quick: isQuick, peers: { startable: [], absent: [] } },
     pinning: NOT_PINNED,
     guard: createMachineGuard(0),
     log: (line) => lines.push(line),

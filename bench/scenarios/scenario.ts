@@ -4,6 +4,7 @@ import type { DirectOptions } from "../direct-options.ts";
 import type { LoadPlan, Protocol } from "../load-plan.ts";
 import type { LoadResult } from "../load-result.ts";
 import type { BenchModel } from "../models/bench-model.ts";
+import type { ChosenPeers } from "../peers/choose-peers.ts";
 import type { Paired, Repeated } from "../run-pairs.ts";
 import type { RunningServer, SluiceOptions, SluiceServer } from "../running-server.ts";
 import type { Figure, Series } from "./figure.ts";
@@ -40,8 +41,8 @@ export interface ScenarioSettings {
   readonly connections: number;
   readonly generatorThreads: number;
   readonly protocols: readonly Protocol[];
-  /** Names of bench/peers that are measured too; empty for none. */
-  readonly peers: readonly string[];
+  /** Those of bench/peers that were asked for. */
+  readonly peers: ChosenPeers;
 }
 
 export interface LoadChanges {

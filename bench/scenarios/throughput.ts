@@ -98,15 +98,17 @@ async function measureModel(
 
 /** The tiny MLP over JSON, which all of them speak; one peer at a time, as they take memory. */
 async function measurePeers(context: ScenarioContext, found: Findings): Promise<void> {
-  if (context.settings.peers.length === 0) {
+  const { startable, absent } = context.settings.peers;
+  for (const { name, reason } of absent) found.note(`${name}: ${reason}`);
+  if (startable.length + absent.length === 0) {
     found.note("No peer was asked for: --peers all measures those that are set up.");
-    return;
   }
+  if (startable.length === 0) return;
   const file = await context.writeModel(MLP);
   const sluice = await context.startSluice({ models: { [MLP.name]: file }, flags: [] });
-  for (const name of context.settings.peers) {
+  for (const name of startable) {
     const peer = await context.startPeer(name, file, MLP.name).catch((thrown: unknown) => {
-      found.note(`${name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+      found.note(thrown instanceof Error ? thrown.message : String(thrown));
       return null;
     });
     if (peer === null) continue;

@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { START as ONE_THREAD } from "../testing/tuned-of.ts";
 import { type AxisFacts, fitsMachine, planAxes } from "./axis.ts";
-import { TUNED_KEYS, type TunedKey, type TunedSettings } from "./tuned-settings.ts";
+import { TUNED_KEYS, type TunedKey } from "./tuned-settings.ts";
 
-const START: TunedSettings = {
-  threads: 2,
-  engineThreads: 0,
-  intraOpThreads: 0,
-  maxBatchRows: 64,
-  inlineBudgetUs: 200,
-};
+const START = { ...ONE_THREAD, threads: 2 };
 
 function plan(facts: Partial<AxisFacts> = {}) {
   const load = { rowsInFlight: 32, canBatch: true, isNative: true, isGrpc: false };

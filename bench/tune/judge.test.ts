@@ -1,33 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { summariseRatios } from "../ratio.ts";
+import { measuredOf } from "../testing/tuned-of.ts";
 import { type FirstVerdict, judgeCandidate } from "./judge.ts";
-import type { Outcome } from "./trial.ts";
 
-interface Given {
-  readonly requests: readonly number[];
-  readonly p99?: readonly number[];
-  /** Candidate and best. */
-  readonly p99Ms?: readonly [number, number];
-  readonly noisyPairs?: number;
-}
-
-function measured({ requests, p99 = [1, 1], p99Ms = [1, 1], noisyPairs = 0 }: Given): Outcome {
-  const ratio = (values: readonly number[]) =>
-    summariseRatios(
-      values,
-      values.map(() => 1),
-      noisyPairs,
-    );
-  const side = (ms: number) => ({ requestsPerSec: 1, p99Ms: ms, cpuUsPerAnswer: null });
-  return {
-    kind: "measured",
-    requestsRatio: ratio(requests),
-    p99Ratio: ratio(p99),
-    candidate: side(p99Ms[0]),
-    best: side(p99Ms[1]),
-  };
-}
+type Given = Parameters<typeof measuredOf>[0];
 
 describe("a candidate against the best", () => {
   const cases: readonly (readonly [string, FirstVerdict, Given])[] = [
@@ -45,7 +21,7 @@ describe("a candidate against the best", () => {
   ];
   for (const [what, verdict, given] of cases) {
     test(`${what}: ${verdict}`, () => {
-      assert.equal(judgeCandidate(measured(given), null), verdict);
+      assert.equal(judgeCandidate(measuredOf(given), null), verdict);
     });
   }
 
@@ -55,14 +31,14 @@ describe("a candidate against the best", () => {
 
   test("within the limit both, requests decide; beyond it the candidate is out", () => {
     const requests = [1.3, 1.4];
-    assert.equal(judgeCandidate(measured({ requests, p99Ms: [9, 5] }), 10), "better");
-    assert.equal(judgeCandidate(measured({ requests, p99Ms: [11, 5] }), 10), "over-limit");
+    assert.equal(judgeCandidate(measuredOf({ requests, p99Ms: [9, 5] }), 10), "better");
+    assert.equal(judgeCandidate(measuredOf({ requests, p99Ms: [11, 5] }), 10), "over-limit");
   });
 
   test("while the best is beyond the limit, a lower p99 decides", () => {
     const slower = { requests: [0.5, 0.6], p99Ms: [15, 20] } as const;
-    assert.equal(judgeCandidate(measured({ ...slower, p99: [0.7, 0.8] }), 10), "better");
-    assert.equal(judgeCandidate(measured({ ...slower, p99: [1.2, 1.1] }), 10), "not-better");
-    assert.equal(judgeCandidate(measured({ ...slower, p99: [0.4, 1.1] }), 10), "too-noisy");
+    assert.equal(judgeCandidate(measuredOf({ ...slower, p99: [0.7, 0.8] }), 10), "better");
+    assert.equal(judgeCandidate(measuredOf({ ...slower, p99: [1.2, 1.1] }), 10), "not-better");
+    assert.equal(judgeCandidate(measuredOf({ ...slower, p99: [0.4, 1.1] }), 10), "too-noisy");
   });
 });

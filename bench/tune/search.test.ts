@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { randomStream } from "../random.ts";
-import { medianOf, summariseRatios } from "../ratio.ts";
+import { median, summariseRatios } from "../ratio.ts";
+import { measuredOf, START } from "../testing/tuned-of.ts";
 import { type Axis, planAxes } from "./axis.ts";
 import { type SearchGoal, type SearchResult, searchSettings } from "./search.ts";
 import type { Outcome } from "./trial.ts";
 import { TUNED_KEYS, type TunedSettings } from "./tuned-settings.ts";
 
-const START: TunedSettings = {
-  threads: 1,
-  engineThreads: 0,
-  intraOpThreads: 0,
-  maxBatchRows: 64,
-  inlineBudgetUs: 200,
-};
 const CORES = 8;
 const PAIRS = 5;
 
@@ -45,18 +39,16 @@ function labOf(world: World) {
       }
       const rates = [sample(world.requestsPerSec(candidate)), sample(world.requestsPerSec(best))];
       const p99s = [sample(p99Of(candidate)), sample(p99Of(best))];
-      const side = (i: 0 | 1) => ({
-        requestsPerSec: median(rates[i] ?? []),
-        p99Ms: median(p99s[i] ?? []),
-        cpuUsPerAnswer: null,
-      });
-      return Promise.resolve({
-        kind: "measured",
-        requestsRatio: summariseRatios(rates[0] ?? [], rates[1] ?? [], 0),
-        p99Ratio: summariseRatios(p99s[0] ?? [], p99s[1] ?? [], 0),
-        candidate: side(0),
-        best: side(1),
-      });
+      const [ours = [], theirs = []] = rates;
+      const [ourP99s = [], theirP99s = []] = p99s;
+      return Promise.resolve(
+        measuredOf({
+          requests: summariseRatios(ours, theirs, 0).pairs,
+          p99: summariseRatios(ourP99s, theirP99s, 0).pairs,
+          requestsPerSec: [median(ours), median(theirs)],
+          p99Ms: [median(ourP99s), median(theirP99s)],
+        }),
+      );
     },
   };
 }
@@ -203,8 +195,4 @@ describe("the search for settings", () => {
 
 function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-}
-
-function median(values: readonly number[]): number {
-  return medianOf(values.toSorted((a, b) => a - b));
 }

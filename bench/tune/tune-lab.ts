@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { LoadResult } from "../load-result.ts";
 import type { MachineGuard } from "../machine/machine-guard.ts";
 import { planLoad, type Workload } from "../measure-server.ts";
-import { medianOf, summariseRatios } from "../ratio.ts";
+import { median, summariseRatios } from "../ratio.ts";
 import { runLoad } from "../run-load.ts";
 import { type Paired, runPairs } from "../run-pairs.ts";
 import type { RunningServer } from "../running-server.ts";
@@ -178,10 +178,6 @@ function figuresOf(results: readonly LoadResult[]): SideFigures {
     p99Ms: median(results.map((result) => result.latency.p99Ms)),
     cpuUsPerAnswer: cpu.length === 0 ? null : median(cpu),
   };
-}
-
-function median(values: readonly number[]): number {
-  return medianOf(values.toSorted((a, b) => a - b));
 }
 
 function idOf(settings: TunedSettings): string {

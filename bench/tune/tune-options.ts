@@ -1,5 +1,12 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { type BenchIo, EndedByParser, UsageError } from "../options.ts";
+import { Command, Option } from "commander";
+import {
+  addGeneratorFlags,
+  addInputFlags,
+  type GeneratorFlags,
+  type InputFlags,
+} from "../load-flags.ts";
+import { parseListOf, parsePositive, parsePositiveInteger } from "../option-parsers.ts";
+import { type BenchIo, parseCommand, UsageError } from "../parse-command.ts";
 import { TUNED_KEYS, type TunedKey } from "./tuned-settings.ts";
 
 const TUNE_PROTOCOLS = ["http-json", "http-binary", "grpc"] as const;
@@ -28,18 +35,13 @@ export interface TuneOptions {
   readonly jsonFile: string | null;
 }
 
-interface Flags {
+interface Flags extends InputFlags, GeneratorFlags {
   readonly modelFile: string;
   readonly connections: number;
   readonly p99Ms?: number;
   readonly protocol: TuneOptions["protocol"];
-  readonly input?: string;
-  readonly shape: ReadonlyMap<string, readonly number[]>;
-  readonly verify: boolean;
   readonly warmupSecs: number;
   readonly durationSecs: number;
-  readonly timeoutSecs: number;
-  readonly generatorThreads: number;
   readonly pairs: number;
   readonly maxMinutes: number;
   readonly only: readonly TunedKey[];
@@ -62,14 +64,7 @@ for a wrong call.
 
 /** @throws EndedByParser, UsageError */
 export function parseTuneOptions(argv: readonly string[], io: BenchIo): TuneOptions {
-  const command = describeCommand(io);
-  try {
-    command.parse(argv, { from: "user" });
-  } catch (thrown) {
-    if (!(thrown instanceof CommanderError)) throw thrown;
-    throw new EndedByParser(thrown.exitCode === 0 ? 0 : 2);
-  }
-  const flags = command.opts<Flags>();
+  const flags = parseCommand<Flags>(describeTune(), argv, io);
   if (flags.pairs < 2) {
     throw new UsageError(`--pairs: expected 2 or more, for one pair shows no spread; came 1`);
   }
@@ -93,80 +88,45 @@ export function parseTuneOptions(argv: readonly string[], io: BenchIo): TuneOpti
   };
 }
 
-function describeCommand(io: BenchIo): Command {
-  return addSearchOptions(addLoadOptions(new Command("sluice tune")))
+function describeTune(): Command {
+  return addSearchFlags(addLoadFlags(new Command("sluice tune")))
     .description("measure a model on this machine and write the server's settings for it")
-    .addHelpText("after", MORE)
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => io.stdout.write(text),
-      writeErr: (text) => io.stderr.write(text),
-    });
+    .addHelpText("after", MORE);
 }
 
-function addLoadOptions(command: Command): Command {
+function addLoadFlags(command: Command): Command {
+  return addGeneratorFlags(addTimeFlags(addInputFlags(addModelFlags(command))));
+}
+
+function addModelFlags(command: Command): Command {
   return command
     .requiredOption("--model-file <file>", "ONNX model; mlp: a built-in 20-64-64-2 network")
-    .option("--connections <n>", "connections of the closed loop", wholeNumber, 32)
+    .option("--connections <n>", "connections of the closed loop", parsePositiveInteger, 32)
     .addOption(
       new Option("--protocol <name>", "of the load").choices(TUNE_PROTOCOLS).default("http-json"),
-    )
-    .option("--input <file>", "JSON file: one inference request, or an array of them")
-    .addOption(
-      new Option("--shape <input=dims>", "x=1,20; repeatable; for open dimensions")
-        .argParser(addShape)
-        .default(new Map(), "1 each"),
-    )
-    .option("--no-verify", "do not compare answers to the same input (models random by design)")
-    .option("--duration-secs <s>", "measured time of each run", positive, 1.5)
-    .option("--warmup-secs <s>", "time before it that does not count", positive, 0.5)
-    .option("--timeout-secs <s>", "longest wait for one answer", positive, 30)
-    .option("--generator-threads <n>", "threads that make the load", wholeNumber, 1);
+    );
 }
 
-function addSearchOptions(command: Command): Command {
+function addTimeFlags(command: Command): Command {
   return command
-    .option("--p99-ms <n>", "most that the 99th percentile may take (default: no limit)", positive)
-    .option("--pairs <n>", "pairs of runs in a comparison, 2 or more", wholeNumber, 5)
-    .option("--max-minutes <n>", "stop looking for more after this time", positive, 10)
+    .option("--duration-secs <s>", "measured time of each run", parsePositive, 1.5)
+    .option("--warmup-secs <s>", "time before it that does not count", parsePositive, 0.5);
+}
+
+function addSearchFlags(command: Command): Command {
+  return command
+    .option(
+      "--p99-ms <n>",
+      "most that the 99th percentile may take (default: no limit)",
+      parsePositive,
+    )
+    .option("--pairs <n>", "pairs of runs in a comparison, 2 or more", parsePositiveInteger, 5)
+    .option("--max-minutes <n>", "stop looking for more after this time", parsePositive, 10)
     .addOption(
       new Option("--only <list>", `settings to try, of ${TUNED_KEYS.join(",")}`)
-        .argParser(parseKeys)
+        .argParser(parseListOf(TUNED_KEYS))
         .default([], "all"),
     )
     .option("--write <file>", "server.yaml to write or update; else the settings are printed")
     .option("--json <file>", "write all that was measured as JSON");
-}
-
-function parseKeys(text: string): TunedKey[] {
-  const names = text.split(",").map((name) => name.trim());
-  for (const name of names) {
-    if (!TUNED_KEYS.some((known) => known === name)) {
-      throw new InvalidArgumentError(`expected a list of ${TUNED_KEYS.join(",")}, got '${name}'.`);
-    }
-  }
-  return TUNED_KEYS.filter((known) => names.includes(known));
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError("expected a whole number above 0.");
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError("expected a number above 0.");
-}
-
-function addShape(
-  text: string,
-  before: ReadonlyMap<string, readonly number[]>,
-): ReadonlyMap<string, readonly number[]> {
-  const match = /^(.+)=(\d+(?:,\d+)*)?$/.exec(text);
-  const name = match?.[1];
-  if (name === undefined) throw new InvalidArgumentError("expected input=dim,dim; e.g. x=1,20.");
-  const dims = match?.[2] === undefined ? [] : match[2].split(",").map(Number);
-  return new Map(before).set(name, dims);
 }

@@ -1,7 +1,7 @@
 import type { Environment } from "../environment.ts";
 import type { NoiseReading } from "../machine/noise.ts";
-import { explainNoResult, type RatioSummary } from "../ratio.ts";
-import { describeNoises, figure } from "../report.ts";
+import { renderMarkdownTable } from "../report/markdown-table.ts";
+import { describeMedian, describeNoises, figure, ratioCells } from "../report.ts";
 import type { SkippedAxis } from "./axis.ts";
 import type { Conclusion } from "./conclusion.ts";
 import type { SearchResult } from "./search.ts";
@@ -59,7 +59,7 @@ export function renderTuneMarkdown(report: TuneReport): string {
     `${model.file}, sha256 ${model.sha256} | ${report.engine} engine | ${load.protocol}, ${load.connections} connections, ${load.rows} rows a request | ${load.pairs} pairs of ${load.durationSecs} s`,
     `start: ${describeSettings(result.start)}`,
   ];
-  if (result.trials.length > 0) parts.push(renderTable(HEAD, result.trials.map(trialRow)));
+  if (result.trials.length > 0) parts.push(renderMarkdownTable(HEAD, result.trials.map(trialRow)));
   parts.push(renderReasons(report));
   if (report.warnings.length > 0) {
     parts.push(report.warnings.map((warning) => `- warning: ${warning}`).join("\n"));
@@ -83,9 +83,8 @@ function trialRow(trial: Trial): string[] {
   const head = [trial.key, String(trial.from), String(trial.to)];
   if (outcome.kind === "failed") return [...head, "-", "-", "-", "-", trial.verdict];
   const { requestsRatio, candidate, best } = outcome;
-  const range = `${figure(requestsRatio.min)}-${figure(requestsRatio.max)}`;
   const p99 = [figure(candidate.p99Ms), figure(best.p99Ms)];
-  return [...head, ratioCell(requestsRatio), range, ...p99, trial.verdict];
+  return [...head, ...ratioCells(requestsRatio), ...p99, trial.verdict];
 }
 
 /** One line a setting, then the whole. */
@@ -126,20 +125,5 @@ function describeFinal({ finalCheck, isFinalCheckPassed }: SearchResult): string
 }
 
 function describeOutcome(outcome: Outcome): string {
-  return outcome.kind === "failed" ? outcome.why : ratioCell(outcome.requestsRatio);
-}
-
-/** A median that the spread does not support is not printed: somebody would quote it. */
-function ratioCell(ratio: RatioSummary): string {
-  return ratio.isResult ? `${figure(ratio.median)}x` : `none (${explainNoResult(ratio)})`;
-}
-
-function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, i) =>
-    Math.max(...[title, ...rows.map((row) => row[i] ?? "")].map((cell) => cell.length), 3),
-  );
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;
-  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [line(head), rule, ...rows.map(line)].join("\n");
+  return outcome.kind === "failed" ? outcome.why : describeMedian(outcome.requestsRatio);
 }

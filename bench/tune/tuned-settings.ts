@@ -1,3 +1,5 @@
+import { flagOf } from "../flag-of.ts";
+
 /** The settings of `sluice serve` that are measured, in the order in which the search takes them. */
 export const TUNED_KEYS = [
   "threads",
@@ -26,9 +28,4 @@ export function describeChange(to: TunedSettings, from: TunedSettings): string {
   return TUNED_KEYS.filter((key) => to[key] !== from[key])
     .map((key) => `${key}: ${to[key]} against ${from[key]}`)
     .join(", ");
-}
-
-/** `maxBatchRows` as `--max-batch-rows`. */
-function flagOf(key: TunedKey): string {
-  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

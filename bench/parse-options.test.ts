@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type BenchOptions, EndedByParser, parseOptions, UsageError } from "./options.ts";
+import type { BenchOptions } from "./options.ts";
+import { EndedByParser, UsageError } from "./parse-command.ts";
+import { parseOptions } from "./parse-options.ts";
 
 const URL_MODEL = ["--url", "http://127.0.0.1:8000", "--model", "m"];
 
