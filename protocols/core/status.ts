@@ -175,6 +175,19 @@ export class InferError extends Error {
   }
 }
 
+/**
+ * An error that says no to a request under load. Thousands a second are made, of which nobody asks
+ * where: it has no stack, which costs more than all else of it.
+ * @param retryAfterMs when to try again
+ */
+export function createRefusal(code: StatusCode, message: string, retryAfterMs: number): InferError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  const refusal = new InferError(code, message, { retryAfterMs });
+  Error.stackTraceLimit = stackTraceLimit;
+  return refusal;
+}
+
 const DEFAULT_RETRY_AFTER_MS = 1000;
 
 /** When a client may try again, in milliseconds; null for codes that are not retryable. */

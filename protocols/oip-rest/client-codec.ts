@@ -5,7 +5,6 @@ import { cutBody, decodeResponse } from "./decode.ts";
 import { encodeRequest } from "./encode.ts";
 import type { RestWire } from "./infer-codec.ts";
 import { malformedAnswer } from "./malformed-answer.ts";
-import { padJson } from "./pad-json.ts";
 
 /** The client's half of the REST wire form: requests to bytes, answers from bytes. */
 
@@ -40,10 +39,13 @@ export function plainRequest(input: RestRequestInput): InferRequest {
 
 /** A whole request with its parameters as they stand. */
 export function encodeInferRequest(request: InferRequest, isBinary: boolean): RestWire {
-  const { json, blobs } = encodeRequest(request, () => isBinary, []);
-  if (blobs.length === 0) return { body: Buffer.from(json), jsonBytes: null };
-  const head = padJson(json);
-  return { body: Buffer.concat([head, ...blobs]), jsonBytes: head.byteLength };
+  const { jsonBytes, parts } = encodeRequest(request, () => isBinary, []);
+  return { body: joined(parts), jsonBytes };
+}
+
+/** Of their own: small messages share memory. */
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(parts);
 }
 
 /** A client takes answers of any size from the server that it chose. */

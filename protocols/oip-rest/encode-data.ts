@@ -1,16 +1,21 @@
 import { InferError } from "../core/status.ts";
 import type { Tensor } from "../core/tensor.ts";
+import type { ByteWriter } from "./byte-writer.ts";
 import { quote } from "./invalid.ts";
-import { tryJoinNatively } from "./number-accelerator.ts";
-import { joinFloat32, joinIntegers } from "./write-numbers.ts";
+import { CLOSE_ARRAY, OPEN_ARRAY } from "./json-bytes.ts";
+import { tryWriteNatively } from "./number-accelerator.ts";
+import { writeFloat32s, writeIntegers } from "./write-numbers.ts";
 
 /**
- * The flat JSON array of a tensor's elements; NaN is null where the tensor `hasNull`.
+ * Writes the flat JSON array of a tensor's elements; NaN is null where the tensor `hasNull`.
  * @throws InferError `not-representable` for NaN and infinities, `unsupported` for FP16 and BF16
  */
-export function encodeData(tensor: Tensor): string {
+export function encodeData(writer: ByteWriter, tensor: Tensor): void {
   const { datatype, data } = tensor;
-  if (Array.isArray(data)) return JSON.stringify(data);
+  if (Array.isArray(data)) {
+    writer.text(JSON.stringify(data));
+    return;
+  }
   switch (datatype) {
     case "FP16":
     case "BF16":
@@ -19,18 +24,32 @@ export function encodeData(tensor: Tensor): string {
         `tensor ${quote(tensor.name)}: ${datatype} has no JSON form here; ask for it with parameter binary_data: true`,
       );
     case "BOOL":
-      return encodeBooleans(data as Uint8Array);
+      writer.text(encodeBooleans(data as Uint8Array));
+      return;
     case "FP32":
-      if (tensor.hasNull === true) return encodeWithNulls(tensor, data as Float32Array);
-      return `[${tryJoinNatively(data as Float32Array) ?? joinFinite(tensor, data as Float32Array)}]`;
     case "FP64":
-      if (tensor.hasNull === true) return encodeWithNulls(tensor, data as Float64Array);
-      return `[${tryJoinNatively(data as Float64Array) ?? joinFinite(tensor, data as Float64Array)}]`;
+      writeFloats(writer, tensor, data as Float32Array | Float64Array);
+      return;
     case "INT64":
     case "UINT64":
-      return `[${data.join(",")}]`;
+      writer.text(`[${data.join(",")}]`);
+      return;
     default:
-      return `[${joinIntegers(data as Int32Array)}]`;
+      writer.byte(OPEN_ARRAY);
+      writeIntegers(writer, data as Int32Array);
+      writer.byte(CLOSE_ARRAY);
+  }
+}
+
+function writeFloats(writer: ByteWriter, tensor: Tensor, data: Float32Array | Float64Array): void {
+  if (tensor.hasNull === true) {
+    writer.text(encodeWithNulls(tensor, data));
+  } else if (!tryWriteNatively(writer, data)) {
+    assertFinite(tensor, data);
+    writer.byte(OPEN_ARRAY);
+    if (data instanceof Float32Array) writeFloat32s(writer, data);
+    else writer.text(Array.from(data, formatFloat64).join(","));
+    writer.byte(CLOSE_ARRAY);
   }
 }
 
@@ -51,12 +70,6 @@ function encodeBooleans(data: Uint8Array): string {
     text += data[i] === 0 ? "false" : "true";
   }
   return `${text}]`;
-}
-
-function joinFinite(tensor: Tensor, data: Float32Array | Float64Array): string {
-  assertFinite(tensor, data);
-  if (data instanceof Float32Array) return joinFloat32(data);
-  return Array.from(data, formatFloat64).join(",");
 }
 
 function assertFinite(tensor: Tensor, data: Float32Array | Float64Array): void {

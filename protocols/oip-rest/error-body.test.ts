@@ -33,6 +33,20 @@ describe("error-body", () => {
     });
   });
 
+  test("any text stays what it is", () => {
+    const text = fc.string({ unit: "binary" });
+    fc.assert(
+      fc.property(text, text, (message, requestId) => {
+        const body = encodeErrorBody(new InferError("conflict", message), requestId);
+        assert.deepEqual(JSON.parse(Buffer.from(body).toString()), {
+          error: message.toWellFormed(),
+          code: "conflict",
+          request_id: requestId.toWellFormed(),
+        });
+      }),
+    );
+  });
+
   test("another server's body takes its code from the status", () => {
     const body = utf8('{"error":"unexpected shape"}');
     for (const [status, code] of [

@@ -11,7 +11,12 @@ import {
  * `details` (only when there are any) and `request_id` stand beside it.
  */
 export function encodeErrorBody(error: InferError, requestId: string): Uint8Array {
-  return Buffer.from(JSON.stringify({ ...errorMembers(error), request_id: requestId }));
+  const { message, code, details } = error;
+  const extra = details === null ? "" : `,"details":${JSON.stringify(details)}`;
+  const quotedId = JSON.stringify(requestId);
+  return Buffer.from(
+    `{"error":${JSON.stringify(message)},"code":"${code}"${extra},"request_id":${quotedId}}`,
+  );
 }
 
 /** The members that an error has in every JSON wire form. */

@@ -74,7 +74,7 @@ describe("oip-rest: answers", () => {
 
   test("binary_data_output is the default and binary_data overrides it", () => {
     const binaries = (outputs: InferRequest["outputs"], byDefault: boolean | null) =>
-      ask(outputs, byDefault).parts.length - 1;
+      Buffer.concat(ask(outputs, byDefault).parts).toString().split("binary_data_size").length - 1;
     assert.equal(binaries(null, true), 2);
     assert.equal(binaries(null, false), 0);
     assert.equal(binaries([output("a", null), output("b", true)], null), 1);
@@ -87,6 +87,22 @@ describe("oip-rest: answers", () => {
     assert.equal((jsonBytes ?? 1) % 8, 0);
     const body = Buffer.concat(parts);
     assert.deepEqual(decodeRestResponse(body, jsonBytes), answer);
+  });
+
+  test("small blobs stand behind the JSON in one piece, large ones are views of their tensors", () => {
+    const small = Uint8Array.of(1, 2, 3);
+    const large = new Uint8Array(100_000).fill(4);
+    const outputs = [small, large, small].map((data, i) => tensor(`y${i}`, "UINT8", data));
+    const binary = request([], { parameters: new Map([["binary_data_output", true]]) });
+    const { parts, jsonBytes } = oipRestCodec.encode(response(outputs), binary);
+    assert.equal(parts.length, 3);
+    assert.equal(parts[0]?.byteLength, (jsonBytes ?? 0) + small.byteLength);
+    assert.equal(parts[1]?.buffer, large.buffer);
+    const read = decodeRestResponse(Buffer.concat(parts), jsonBytes);
+    assert.deepEqual(
+      read.outputs.map(({ data }) => data),
+      [small, large, small],
+    );
   });
 
   test("FP32 is written short and reads back the same", () => {

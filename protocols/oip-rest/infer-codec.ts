@@ -4,7 +4,6 @@ import { inferenceIdOf } from "../core/inference-id.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { cutBody, decodeRequest } from "./decode.ts";
 import { encodeResponse } from "./encode.ts";
-import { padJson } from "./pad-json.ts";
 
 /**
  * Open Inference Protocol v2 over HTTP: JSON and the binary tensor data extension, mixed freely in
@@ -40,19 +39,9 @@ export const oipRestCodec: InferCodec<RestWire, RestAnswer> = {
   },
 
   encode(response, request) {
-    const { json, blobs } = encodeResponse(response, binaryChooser(request));
-    const inferenceId = inferenceIdOf(response.parameters);
-    if (blobs.length === 0) {
-      const parts = [Buffer.from(json)];
-      return { contentType: "application/json", jsonBytes: null, parts, inferenceId };
-    }
-    const head = padJson(json);
-    return {
-      contentType: "application/octet-stream",
-      jsonBytes: head.byteLength,
-      parts: [head, ...blobs],
-      inferenceId,
-    };
+    const { jsonBytes, parts } = encodeResponse(response, binaryChooser(request));
+    const contentType = jsonBytes === null ? "application/json" : "application/octet-stream";
+    return { contentType, jsonBytes, parts, inferenceId: inferenceIdOf(response.parameters) };
   },
 };
 

@@ -1,4 +1,6 @@
 import type { TensorData } from "../core/tensor.ts";
+import type { ByteWriter } from "./byte-writer.ts";
+import { COMMA } from "./json-bytes.ts";
 import type { JsonCursor } from "./json-cursor.ts";
 
 /** Native code for long arrays of numbers (native/addon.ts, which has the same two functions). */
@@ -62,22 +64,30 @@ function isScanned(data: TensorData): data is ScannedArray {
 const MIN_WRITE_COUNT = 17;
 /** No value is written with more characters, its comma included. */
 const MAX_CHARS = 26;
-const BLOCK = 4096;
-const scratch = Buffer.allocUnsafeSlow(MAX_CHARS * BLOCK + 2);
+const BLOCK = 512;
+const BRACKETS = 2;
 
 /**
- * The values with commas between, no brackets.
- * @returns null when they must be written otherwise: no accelerator, few values, or one not finite
+ * Writes the values as a JSON array.
+ * @returns false when they must be written otherwise: no accelerator, few values, or one not finite;
+ *   the message is as it was then
  */
-export function tryJoinNatively(data: Float32Array | Float64Array): string | null {
-  if (installed === null || data.length < MIN_WRITE_COUNT) return null;
-  let text = "";
+export function tryWriteNatively(writer: ByteWriter, data: Float32Array | Float64Array): boolean {
+  if (installed === null || data.length < MIN_WRITE_COUNT) return false;
+  const before = writer.length;
   for (let from = 0; from < data.length; from += BLOCK) {
     const block = data.length <= BLOCK ? data : data.subarray(from, from + BLOCK);
-    const bytes = installed.writeNumbers(block, scratch);
-    if (bytes === -1) return null;
-    if (from > 0) text += ",";
-    text += scratch.toString("latin1", 1, bytes - 1);
+    // Between blocks the bracket that closes one and the one that opens the next become a comma.
+    if (from > 0) writer.truncate(writer.length - 1);
+    const out = writer.reserve(MAX_CHARS * block.length + BRACKETS);
+    const { at } = writer;
+    const bytes = installed.writeNumbers(block, out.subarray(at));
+    if (bytes === -1) {
+      writer.truncate(before);
+      return false;
+    }
+    if (from > 0) out[at] = COMMA;
+    writer.advance(at + bytes);
   }
-  return text;
+  return true;
 }

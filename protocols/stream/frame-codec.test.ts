@@ -32,7 +32,7 @@ codecContract<Uint8Array, Uint8Array>("stream JSON frames", {
   datatypes: DATATYPES.filter((d) => d !== "FP16" && d !== "BF16"),
   carriesNonFinite: false,
   encodeRequest: (value) =>
-    Buffer.from(encodeRequest({ ...value, id: value.id ?? ABSENT }, () => false, []).json),
+    Buffer.concat(encodeRequest({ ...value, id: value.id ?? ABSENT }, () => false, []).parts),
   decodeRequest(wire, limits): InferRequest {
     const { id, request: decoded } = decodeFrame(wire, limits);
     return { ...decoded, id: id === ABSENT ? null : id };

@@ -3,7 +3,7 @@ import type { Limits } from "../core/limits.ts";
 import { type InferError, retryAfterMsOf } from "../core/status.ts";
 import { CLIENT_LIMITS, plainRequest, type RestRequestInput } from "../oip-rest/client-codec.ts";
 import { cutBody, decodeRequest, readResponse } from "../oip-rest/decode.ts";
-import { encodeRequest, encodeResponse } from "../oip-rest/encode.ts";
+import { type EncodedMessage, encodeRequest, encodeResponse } from "../oip-rest/encode.ts";
 import { errorMembers, readError } from "../oip-rest/error-body.ts";
 import { invalid } from "../oip-rest/invalid.ts";
 import { malformedAnswer } from "../oip-rest/malformed-answer.ts";
@@ -54,7 +54,7 @@ export function tryFrameId(text: Uint8Array, limits: Limits): string | null {
 
 /** Always JSON data. @throws InferError `not-representable`, `unsupported` */
 export function encodeAnswerFrame(response: InferResponse, _request: InferRequest): Uint8Array {
-  return Buffer.from(encodeResponse(response, inJson).json);
+  return onlyPart(encodeResponse(response, inJson));
 }
 
 /** @param id null when the frame's own could not be read */
@@ -74,7 +74,7 @@ export function encodeRequestFrame(ref: FrameRef, input: FrameInput): Uint8Array
   const extra: string[] = [];
   if (ref.name !== null) extra.push(`"model_name":${JSON.stringify(ref.name)}`);
   if (ref.version !== null) extra.push(`"model_version":${JSON.stringify(ref.version)}`);
-  return Buffer.from(encodeRequest(plainRequest(input), inJson, extra).json);
+  return onlyPart(encodeRequest(plainRequest(input), inJson, extra));
 }
 
 export type ServerFrame =
@@ -96,6 +96,10 @@ export function decodeServerFrame(text: Uint8Array): ServerFrame {
   } catch (thrown) {
     throw malformedAnswer(thrown);
   }
+}
+
+function onlyPart({ parts }: EncodedMessage): Uint8Array {
+  return parts[0] as Uint8Array;
 }
 
 function inJson(): boolean {

@@ -16,6 +16,11 @@ function proved(costUs = 20): Placement {
   return each;
 }
 
+/** As many overruns as are no accident. */
+function overrun(each: Placement, nowMs: number): void {
+  for (let i = 0; i < 3; i += 1) each.observeInline(1, BUDGET_US + 1, nowMs);
+}
+
 /** Milliseconds after `nowMs` until engine runs of 20 µs bring the class back. */
 function backAfter(each: Placement, nowMs: number): number {
   for (let waitMs = 0; waitMs < 200_000; waitMs += 1) {
@@ -77,9 +82,27 @@ describe("Placement", () => {
     assert.equal(each.predictUs(1), 20);
   });
 
-  it("demotes at one overrun, and no engine run within the back-off brings it back", () => {
+  it("forgives overruns that are rare", () => {
     const each = proved();
-    each.observeInline(1, BUDGET_US + 1, 1000);
+    for (let i = 0; i < 1000; i += 1) each.observeInline(1, i % 30 === 0 ? 3000 : 20, i);
+    assert.equal(each.fitsInline(1), true);
+  });
+
+  it("demotes at once for a run that is no accident", () => {
+    const each = proved();
+    each.observeInline(1, 21 * BUDGET_US, 1000);
+    assert.equal(each.isInline, false);
+  });
+
+  it("demotes what overruns one run in five", () => {
+    const each = proved();
+    for (let i = 0; i < 100; i += 1) each.observeInline(1, i % 5 === 0 ? BUDGET_US + 1 : 20, i);
+    assert.equal(each.isInline, false);
+  });
+
+  it("demotes after overruns, and no engine run within the back-off brings it back", () => {
+    const each = proved();
+    overrun(each, 1000);
     assert.equal(each.fitsInline(1), false);
     for (let i = 0; i < 10; i += 1) each.observeEngine(1, 5, 1001);
     assert.equal(each.isInline, false);
@@ -90,7 +113,7 @@ describe("Placement", () => {
     const waits: number[] = [];
     let nowMs = 1000;
     for (let i = 0; i < 14; i += 1) {
-      each.observeInline(1, 1000, nowMs);
+      overrun(each, nowMs);
       const waitMs = backAfter(each, nowMs);
       waits.push(waitMs);
       nowMs += waitMs;
@@ -103,12 +126,12 @@ describe("Placement", () => {
 
   it("starts from the first back-off after a steady time", () => {
     const each = proved();
-    each.observeInline(1, 1000, 1000);
+    overrun(each, 1000);
     const first = backAfter(each, 1000);
-    each.observeInline(1, 1000, 1000 + first);
+    overrun(each, 1000 + first);
     const second = backAfter(each, 1000 + first);
     assert.ok(second > first);
-    each.observeInline(1, 1000, 1_000_000);
+    overrun(each, 1_000_000);
     assert.equal(backAfter(each, 1_000_000), first);
   });
 

@@ -13,6 +13,14 @@ const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 60_000;
 /** A class that ran well for so many back-offs starts from the first again. */
 const STEADY_BACKOFFS = 10;
+/**
+ * A thread's CPU time holds what the kernel and the hypervisor took in its name, so one overrun may be
+ * an accident. Each counts 1, less with every run after it; so much is none any more.
+ */
+const KEEP_OVERRUNS = 0.95;
+const MOST_OVERRUNS = 2.5;
+/** What is learned of an overrun: enough to keep such batches away, little enough to forget. */
+const LEARNED_BUDGETS = 2;
 /** A run of so many budgets is no noise: the class must be good for minutes before that is forgotten. */
 const GROSS_BUDGETS = 20;
 const GROSS_STEADY_MS = 300_000;
@@ -27,13 +35,15 @@ const US_PER_MS = 1000;
  * an upper bound: of those that prove a class cheap the best counts, and once it is proved they may
  * only lower what is predicted.
  *
- * A run that overruns the budget demotes the class to the engine. It comes back after a back-off
- * that doubles while that goes on, once engine runs say again that it is cheap.
+ * A class that overruns the budget three times in short order, or once by far, is demoted to the
+ * engine. It comes back after a back-off that doubles while that goes on, once engine runs say again
+ * that it is cheap.
  */
 export class Placement {
   readonly #budgetUs: number;
   readonly #cost = new CostModel();
   #isInline = false;
+  #overruns = 0;
   #inlineSinceMs = 0;
   #backoffMs = 0;
   #steadyMs = 0;
@@ -66,8 +76,12 @@ export class Placement {
 
   /** A run on the serving thread ended. */
   observeInline(rows: number, cpuUs: number, nowMs: number): void {
-    this.#cost.learn(rows, cpuUs);
-    if (cpuUs > this.#budgetUs) this.#demote(nowMs, cpuUs > GROSS_BUDGETS * this.#budgetUs);
+    this.#cost.learn(rows, Math.min(cpuUs, LEARNED_BUDGETS * this.#budgetUs));
+    this.#overruns *= KEEP_OVERRUNS;
+    if (cpuUs <= this.#budgetUs) return;
+    this.#overruns += 1;
+    const isGross = cpuUs > GROSS_BUDGETS * this.#budgetUs;
+    if (isGross || this.#overruns > MOST_OVERRUNS) this.#demote(nowMs, isGross);
   }
 
   /** A run on an engine thread ended. */
@@ -105,6 +119,7 @@ export class Placement {
       : Math.min(Math.max(2 * this.#backoffMs, FIRST_BACKOFF_MS), MAX_BACKOFF_MS);
     this.#backMs = nowMs + this.#backoffMs;
     this.#isInline = false;
+    this.#overruns = 0;
     this.#forgetProof();
   }
 
