@@ -46,30 +46,36 @@ export class Skeleton {
   surrounds(json: Buffer): boolean {
     const last = this.#pieces.length - 1;
     const lastAt = json.byteLength - (this.#pieces[last] as Buffer).byteLength;
+    if (last === 0) return lastAt === 0 && this.#stepOver(json, 0, 0) !== -1;
     return (
-      this.#stepOver(json, 0, 0) !== -1 && lastAt >= 0 && this.#stepOver(json, lastAt, last) !== -1
+      lastAt >= 0 && this.#stepOver(json, 0, 0) !== -1 && this.#stepOver(json, lastAt, last) !== -1
     );
   }
 
   /**
    * The filling of `json` where all around it is this skeleton, byte for byte; else null. A range is
    * the data of its tensor only if one whole JSON value turns out to fill it.
+   * REQUIRES: surrounds(json).
    */
   match(json: Buffer): Filling | null {
     const holes = this.#holes;
-    const data = new Array<DataRange | null>(this.#tensorCount).fill(null);
+    const last = holes.length;
+    const lastAt = json.byteLength - (this.#pieces[last] as Buffer).byteLength;
+    const data: (DataRange | null)[] = [];
+    for (let i = 0; i < this.#tensorCount; i++) data.push(null);
     let id: string | null = null;
-    let pos = this.#stepOver(json, 0, 0);
-    for (let i = 0; i < holes.length && pos !== -1; i++) {
+    let pos = last === 0 ? 0 : (this.#pieces[0] as Buffer).byteLength;
+    for (let i = 0; i < last && pos !== -1; i++) {
       const { tensor } = holes[i] as Hole;
       const start = pos;
       const end = tensor === null ? endOfPlainText(json, start) : this.#endOfData(json, start, i);
       if (end < start) return null;
       if (tensor === null) id = json.toString("latin1", start, end);
       else data[tensor] = { start, end };
-      pos = this.#stepOver(json, end, i + 1);
+      // The last piece is where it should be: `surrounds` saw it.
+      pos = i + 1 === last ? end : this.#stepOver(json, end, i + 1);
     }
-    return pos === json.byteLength ? { id, data } : null;
+    return pos === lastAt ? { id, data } : null;
   }
 
   /** The position after piece `index` if it stands at `at`; else -1. */
