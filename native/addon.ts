@@ -175,6 +175,16 @@ export interface NativeAddon {
   ): void;
 
   /**
+   * Whether `submit` would answer `overloaded` now, whatever the job: asked before a request is
+   * decoded. By the same rule, for a job of one row of the cheapest kind that the session has learned.
+   * Looks at the queue as it is, so that nothing can be out of date.
+   * @param timeoutMs as `submit` takes it
+   * @returns how long that job is predicted to wait, milliseconds; 0: `submit` decides. Always 0 where
+   *   the session is idle, closed, or the timeout is Infinity
+   */
+  predictOverload(line: NativeLine, timeoutMs: number): number;
+
+  /**
    * Reads the JSON array `bytes[start, end)` of numbers, flat or nested exactly like `shape`, into
    * `out`. False for anything that is not plainly that (null, a wrong count, bad syntax, out of
    * range); `out` holds rubbish then, and the caller reads again with the scanner that explains.

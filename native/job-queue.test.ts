@@ -172,6 +172,21 @@ describe("the queue's policy", needs("compiler"), () => {
     assert.ok(Number(forty) > 340_000, forty);
   });
 
+  it("knows what one row costs of the cheapest kind, as it is learned", () => {
+    const script = [
+      "cheapest",
+      "learn 1 2 800",
+      "run 3 5",
+      "cheapest",
+      "learn 2 1 100",
+      "cheapest",
+    ];
+    assert.deepEqual(run(...script), ["0", "400", "100"]);
+    // Key 2 is forgotten as the 64 that follow come.
+    const later = Array.from({ length: 64 }, (_, key) => `learn ${key + 10} 1 700`);
+    assert.deepEqual(run(...script, ...later, "cheapest").at(-1), "700");
+  });
+
   it("keeps only the keys that were used last", () => {
     const many = Array.from({ length: 70 }, (_, key) => `learn ${key} 1 100`);
     assert.deepEqual(run(...many, "cost 5 1", "cost 6 1", "cost 69 1"), ["0", "100", "100"]);

@@ -101,6 +101,48 @@ describe("the addon: more than it can do", needs("compiler"), () => {
     assert.deepEqual(statuses, new Array(20).fill("done"));
   });
 
+  it("predicts what it would refuse, for as long as it would", async () => {
+    const line = await bench.open(slowModel(RUN_MS));
+    const { addon } = bench;
+    const isOverload = (timeoutMs: number) => addon.predictOverload(line.line, timeoutMs) > 0;
+    const timeoutMs = 10 * (await learnCost(line));
+    assert.equal(isOverload(timeoutMs), false);
+    assert.equal(isOverload(0), false);
+    // Asked for all the same, so that the decision is seen too.
+    const asked: { isPredicted: boolean; answer: Promise<NativeAnswer> }[] = [];
+    for (let i = 0; i < 100; i += 1) {
+      asked.push({ isPredicted: isOverload(timeoutMs), answer: line.ask(INPUT, ROW, timeoutMs) });
+    }
+    assert.equal(isOverload(Number.POSITIVE_INFINITY), false);
+    assert.equal(isOverload(1e6), false);
+    let predicted = 0;
+    let agreed = 0;
+    for (const { isPredicted, answer } of asked) {
+      const isRefused = (await answer).status === "overloaded";
+      if (isPredicted) predicted += 1;
+      if (isPredicted === isRefused) agreed += 1;
+    }
+    assert.ok(predicted > 10, String(predicted));
+    // Work goes on between the two, and a thread may lose its core there.
+    assert.ok(agreed > 90, String(agreed));
+    // Nobody was let in since, and yet the session knows that it is idle.
+    assert.equal(isOverload(timeoutMs), false);
+    assert.equal((await line.ask(INPUT, ROW, timeoutMs)).status, "done");
+  });
+
+  it("refuses nobody by prediction once it is closed", async () => {
+    const line = await bench.open(slowModel(RUN_MS));
+    const timeoutMs = 10 * (await learnCost(line));
+    const asked = Array.from({ length: 50 }, () => line.ask(INPUT, ROW, timeoutMs));
+    assert.ok(bench.addon.predictOverload(line.line, timeoutMs) > 0);
+    const closing = bench.addon.closeSession(line.session, 0);
+    assert.equal(bench.addon.predictOverload(line.line, timeoutMs), 0);
+    await Promise.all([closing, ...asked]);
+    bench.addon.disconnect(line.line);
+    assert.throws(() => bench.addon.predictOverload(line.line, timeoutMs), /disconnected/);
+    assert.throws(() => bench.addon.predictOverload({} as never, timeoutMs), TypeError);
+  });
+
   it("does not run what cannot be done in time, and yet tries it now and then", async () => {
     const line = await bench.open(slowModel(100));
     const timeoutMs = (await learnCost(line)) / 4;

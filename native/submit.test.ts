@@ -3,10 +3,15 @@ import { after, before, describe, it } from "node:test";
 import { needs } from "../server/testing/skip.ts";
 import {
   crossRowModel,
+  floats,
   identityModel,
+  intsAttribute,
+  modelOf,
+  node,
   scaleModel,
   slowModel,
   stateModel,
+  value,
 } from "../server/testing/tiny-models.ts";
 import type { NativeAddon } from "./addon.ts";
 import { AddonBench } from "./testing/addon-bench.ts";
@@ -22,6 +27,29 @@ const HOLD: readonly [Float32Array[], number[][]] = [
   [new Float32Array(4 * (MOST_ROWS + 1))],
   [[MOST_ROWS + 1, 4]],
 ];
+
+/** A lookup of so many rows takes milliseconds. */
+const LONG_ROWS = 1_000_000;
+
+/** y = 10 + x for an INT64 x from 0 to 3, [batch]; the graph refuses others. */
+function lookupModel(): Uint8Array {
+  return modelOf({
+    nodes: [node("Gather", ["table", "x"], ["y"])],
+    initializers: [floats("table", [4], [10, 11, 12, 13])],
+    inputs: [value("x", "INT64", ["batch"])],
+    outputs: [value("y", "FP32", ["batch"])],
+  });
+}
+
+/** y = the mean row of x, FP32 [batch,4] to [1,4]. */
+function meanRowModel(): Uint8Array {
+  return modelOf({
+    nodes: [node("ReduceMean", ["x"], ["y"], [intsAttribute("axes", [0])])],
+    initializers: [],
+    inputs: [value("x", "FP32", ["batch", 4])],
+    outputs: [value("y", "FP32", [1, 4])],
+  });
+}
 
 const row = (fill: number) => new Float32Array(4).fill(fill);
 const ROW = [[1, 4]];
@@ -119,6 +147,38 @@ describe("the addon: submitted jobs", needs("compiler"), () => {
     assert.deepEqual(
       (await Promise.all([held, ...pair])).map(({ status }) => status),
       ["done", "done", "done"],
+    );
+  });
+
+  it("halves a stack that the graph refuses, until the bad one is alone", async () => {
+    const { ask } = await bench.open(lookupModel(), { maxBatchRows: MOST_ROWS });
+    const at = (index: number) => ask([BigInt64Array.of(BigInt(index))], [[1]]);
+    // The eight wait for one long run; where a busy machine let some of them run sooner, again.
+    for (let tries = 0; ; tries += 1) {
+      const held = ask([new BigInt64Array(LONG_ROWS)], [[LONG_ROWS]]);
+      const answers = await Promise.all([0, 1, 7, 3, 0, 1, 2, 3].map(at));
+      assert.equal((await held).status, "done");
+      assert.deepEqual(
+        answers.map(({ outputs, status }) => outputs[0]?.data ?? status),
+        [10, 11, "refused", 13, 10, 11, 12, 13].map((x) =>
+          typeof x === "number" ? Float32Array.of(x) : x,
+        ),
+      );
+      const rows = answers.map(({ batchRows }) => batchRows);
+      if (rows.at(-1) !== 4 && tries < 20) continue;
+      assert.deepEqual(rows, [2, 2, 1, 1, 4, 4, 4, 4]);
+      return;
+    }
+  });
+
+  it("runs each alone at once where a stack has other rows than its jobs", async () => {
+    const { ask } = await bench.open(meanRowModel(), { maxBatchRows: MOST_ROWS });
+    const held = ask([new Float32Array(4 * LONG_ROWS)], [[LONG_ROWS, 4]]);
+    const answers = await Promise.all([1, 2, 3, 4].map((fill) => ask([row(fill)], ROW)));
+    assert.equal((await held).status, "done");
+    assert.deepEqual(
+      answers.map(({ batchRows, outputs }) => [batchRows, outputs[0]?.data]),
+      [1, 2, 3, 4].map((fill) => [1, row(fill)]),
     );
   });
 

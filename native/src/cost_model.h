@@ -37,6 +37,7 @@ class CostModel {
  public:
   void learn(const StackKey& key, int64_t rows, int64_t cost_us) {
     Sums& sums = find_or_make(key);
+    is_cheapest_known_ = false;
     const double x = static_cast<double>(rows);
     const double y = static_cast<double>(cost_us);
     forget(sums, y < kFarBelow * fit(sums).of_run_us(rows));
@@ -62,6 +63,20 @@ class CostModel {
   }
 
   int64_t predict_us(const StackKey& key, int64_t rows) const { return of(key).of_run_us(rows); }
+
+  // What a run of one row costs, of whatever key it is cheapest for; 0 while nothing is known.
+  int64_t cheapest_us() {
+    if (is_cheapest_known_) return cheapest_us_;
+    cheapest_us_ = 0;
+    for (const auto& [key, sums] : known_) {
+      const RunCost cost = fit(sums);
+      if (!cost.is_known()) continue;
+      const int64_t cost_us = std::max<int64_t>(1, cost.of_run_us(1));
+      if (cheapest_us_ == 0 || cost_us < cheapest_us_) cheapest_us_ = cost_us;
+    }
+    is_cheapest_known_ = true;
+    return cheapest_us_;
+  }
 
   // When `note_run` was last called; long ago where it never was.
   int64_t last_run_us(const StackKey& key) const {
@@ -118,6 +133,9 @@ class CostModel {
 
   std::map<StackKey, Sums> known_;
   uint64_t uses_ = 0;
+  // Found again when it is asked for after something was learned.
+  int64_t cheapest_us_ = 0;
+  bool is_cheapest_known_ = true;
 };
 
 }  // namespace sluice

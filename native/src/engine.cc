@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <system_error>
 
 #include "session.h"
@@ -59,6 +60,22 @@ int64_t total_rows(const Jobs& jobs) {
   int64_t rows = 0;
   for (const auto& job : jobs) rows += job->rows;
   return rows;
+}
+
+bool have_rows(const std::vector<RunOutput>& outputs, int64_t rows) {
+  return std::all_of(outputs.begin(), outputs.end(), [rows](const RunOutput& output) {
+    return !output.shape.empty() && output.shape[0] == rows;
+  });
+}
+
+// Parts of at most so many jobs each, the first of them on top.
+void split(Jobs jobs, size_t most, std::vector<Jobs>* parts) {
+  for (size_t to = jobs.size(); to > 0;) {
+    const size_t from = (to - 1) / most * most;
+    parts->emplace_back(std::make_move_iterator(jobs.begin() + static_cast<ptrdiff_t>(from)),
+                        std::make_move_iterator(jobs.begin() + static_cast<ptrdiff_t>(to)));
+    to = from;
+  }
 }
 
 }  // namespace
@@ -211,7 +228,17 @@ bool Engine::try_add_locked(std::unique_ptr<Job>& job) {
   return true;
 }
 
-int64_t Engine::predict_wait_locked(const Job& job, int64_t now) const {
+int64_t Engine::overload_us(int64_t now, int64_t deadline_us) {
+  QueuedJob cheapest;
+  cheapest.arrival_us = now;
+  cheapest.deadline_us = deadline_us;
+  const std::lock_guard lock(mutex_);
+  if (is_stopped_) return 0;
+  const int64_t wait_us = predict_wait_locked(cheapest, now);
+  return is_overload(cheapest, wait_us, costs_.cheapest_us()) ? wait_us : 0;
+}
+
+int64_t Engine::predict_wait_locked(const QueuedJob& job, int64_t now) const {
   if (job.deadline_us == kNeverUs) return 0;
   const int threads = session_.options().engine_threads;
   const int64_t queued_us = queue_.work_before_us(job, costs_);
@@ -299,25 +326,39 @@ void Engine::work(size_t thread) {
   }
 }
 
-void Engine::run(Worker& worker, Jobs jobs) {
-  if (try_run(worker, jobs)) return send_one_by_one_line(std::move(jobs));
-  // One of several was refused: each again alone, so that it fails no neighbour.
+// Jobs to be read again, after they had been let go. Who is late or gone meanwhile is answered.
+Engine::Jobs Engine::resume(Worker& worker, Jobs jobs) {
+  Jobs resumed, late, gone;
+  const int64_t now = now_us();
   for (auto& job : jobs) {
-    Jobs alone;
-    const bool is_late = job->deadline_us <= now_us();
-    alone.push_back(std::move(job));
-    if (is_late) {
-      answer_unrun(std::move(alone), JobStatus::kDeadlineExceeded, kExpired);
-      continue;
-    }
+    if (job->deadline_us <= now) late.push_back(std::move(job));
     // A gathered batch was read no more, so that a thread that ended waited for nobody.
-    if (!alone[0]->line->resume_reading()) {
-      answer_unrun(std::move(alone), JobStatus::kClosed, kClosed);
-      continue;
+    else if (!job->line->resume_reading()) gone.push_back(std::move(job));
+    else resumed.push_back(std::move(job));
+  }
+  if (!late.empty()) answer_unrun(std::move(late), JobStatus::kDeadlineExceeded, kExpired);
+  if (!gone.empty()) answer_unrun(std::move(gone), JobStatus::kClosed, kClosed);
+  worker.is_reading = !resumed.empty();
+  return resumed;
+}
+
+// One of several that is refused fails no neighbour: they are halved until it is alone.
+void Engine::run(Worker& worker, Jobs jobs) {
+  std::vector<Jobs> parts;
+  while (true) {
+    const Tried tried = try_run(worker, jobs);
+    if (tried == Tried::kAnswered) {
+      send_one_by_one_line(std::move(jobs));
+    } else {
+      // Where the graph does not keep rows apart, no smaller stack is right either.
+      const size_t most = tried == Tried::kMixed ? 1 : (jobs.size() + 1) / 2;
+      split(std::move(jobs), most, &parts);
     }
-    worker.is_reading = true;
-    try_run(worker, alone);
-    send_one_by_one_line(std::move(alone));
+    do {
+      if (parts.empty()) return;
+      jobs = resume(worker, std::move(parts.back()));
+      parts.pop_back();
+    } while (jobs.empty());
   }
 }
 
@@ -331,8 +372,7 @@ void Engine::end_run(const Worker& worker, const Job& job, int64_t rows, int64_t
   else costs_.learn_at_least(job.key, rows, cost_us);
 }
 
-// @returns false when the jobs must be tried again one by one
-bool Engine::try_run(Worker& worker, Jobs& jobs) {
+Engine::Tried Engine::try_run(Worker& worker, Jobs& jobs) {
   RunEnd end = RunEnd::kItself;
   int64_t cost_us = 0;
   auto outputs = std::make_shared<std::vector<RunOutput>>();
@@ -342,14 +382,8 @@ bool Engine::try_run(Worker& worker, Jobs& jobs) {
   Failure failure = worker.compute(jobs, &end, &cost_us, outputs.get());
   worker.end_reading(jobs);
   const bool is_several = jobs.size() > 1;
-  if (!failure && is_several) {
-    for (const RunOutput& output : *outputs) {
-      if (output.shape.empty() || output.shape[0] != rows) {
-        failure = Failure("expected an output of " + std::to_string(rows) + " rows");
-      }
-    }
-  }
-  if (failure && is_several && end == RunEnd::kItself) return false;
+  if (is_several && !failure && !have_rows(*outputs, rows)) return Tried::kMixed;
+  if (is_several && failure && end == RunEnd::kItself) return Tried::kRefused;
   // A run that the graph refused tells nothing of those that it does not.
   const bool is_cut_short = failure && end != RunEnd::kItself;
   end_run(worker, *jobs[0], rows, failure && !is_cut_short ? 0 : cost_us, !failure);
@@ -372,7 +406,7 @@ bool Engine::try_run(Worker& worker, Jobs& jobs) {
       job->message = end == RunEnd::kClosed ? kClosed : kEnded;
     }
   }
-  return true;
+  return Tried::kAnswered;
 }
 
 }  // namespace sluice

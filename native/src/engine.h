@@ -27,6 +27,9 @@ class Engine final : private Watched {
   // Any thread. Takes the job over unless it throws. It is answered at once as overloaded where it
   // could hardly be done in time, and as closed after `stop`.
   void submit(std::unique_ptr<Job>& job);
+  // Any thread. Whether `submit` would refuse even the cheapest job that is known, of so much time.
+  // @returns how long it would wait, or 0: that may be done, or nobody knows
+  int64_t overload_us(int64_t now, int64_t deadline_us);
   // The line's own thread. @returns its jobs that had not begun
   std::vector<std::unique_ptr<Job>> withdraw(const LineLink* line);
   // Waiting jobs are answered as closed, and the threads end after what they have begun.
@@ -37,6 +40,9 @@ class Engine final : private Watched {
  private:
   struct Worker;
   using Jobs = std::vector<std::unique_ptr<Job>>;
+
+  // kRefused: the graph refused; kMixed: its outputs have not the rows of its inputs.
+  enum class Tried { kAnswered, kRefused, kMixed };
 
   // Jobs that are not run, by why.
   struct Unrun {
@@ -49,12 +55,14 @@ class Engine final : private Watched {
   void start_thread_locked();
   // @returns whether the job was taken; else its answer says why not
   bool try_add_locked(std::unique_ptr<Job>& job);
-  int64_t predict_wait_locked(const Job& job, int64_t now) const;
+  int64_t predict_wait_locked(const QueuedJob& job, int64_t now) const;
   void work(size_t thread);
   // Waits for jobs. Empty: stopped, or those that waited are in `unrun`.
   Jobs take(size_t thread, Unrun* unrun);
   void run(Worker& worker, Jobs jobs);
-  bool try_run(Worker& worker, Jobs& jobs);
+  Jobs resume(Worker& worker, Jobs jobs);
+  // Answers the jobs unless they are several, and must be tried again as fewer.
+  Tried try_run(Worker& worker, Jobs& jobs);
   // @param cost_us the least that it cost where it is not done
   void end_run(const Worker& worker, const Job& job, int64_t rows, int64_t cost_us, bool is_done);
 

@@ -249,6 +249,11 @@ void Line::submit(std::unique_ptr<Job>& job) {
   environment_->await_one();
 }
 
+double Line::predict_overload(double timeout_ms) {
+  const int64_t now = now_us();
+  return to_ms(session_->engine().overload_us(now, deadline_after(now, timeout_ms)));
+}
+
 napi_value Line::make_answer(napi_env env, const Job& job) {
   napi_value answer;
   napi_value message;

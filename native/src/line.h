@@ -28,6 +28,9 @@ class Line {
   // Takes the job over unless it throws.
   void submit(std::unique_ptr<Job>& job);
 
+  // How long a job of so much time would wait, milliseconds, if even the cheapest would be refused.
+  double predict_overload(double timeout_ms);
+
   const Session& session() const { return *session_; }
   const std::shared_ptr<LineLink>& link() const { return link_; }
 

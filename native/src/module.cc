@@ -59,6 +59,15 @@ napi_value submit(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value predict_overload(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<2, Environment> arguments(env, info);
+    Line& line = Line::of(env, arguments[0]);
+    const double timeout_ms = read_number(env, arguments[1], "timeoutMs");
+    return make_number(env, line.predict_overload(timeout_ms));
+  });
+}
+
 void add_function(napi_env env, napi_value object, const char* name, napi_callback function,
                   Environment* environment) {
   napi_value value;
@@ -127,6 +136,7 @@ napi_value open(napi_env env, napi_callback_info info) {
     add_function(env, addon, "disconnect", disconnect, environment);
     add_function(env, addon, "runNow", run_now, environment);
     add_function(env, addon, "submit", submit, environment);
+    add_function(env, addon, "predictOverload", predict_overload, environment);
     register_json_numbers(env, addon);
     return addon;
   });

@@ -51,6 +51,8 @@ void describe_stacking(Job& job) {
   job.rows = job.is_stackable ? job.shapes[0][0] : 1;
 }
 
+}  // namespace
+
 int64_t deadline_after(int64_t arrival_us, double timeout_ms) {
   if (std::isnan(timeout_ms)) throw ArgumentError{"expected timeoutMs to be a number, this is NaN"};
   const double timeout_us = timeout_ms * 1000;
@@ -58,8 +60,6 @@ int64_t deadline_after(int64_t arrival_us, double timeout_ms) {
   if (timeout_us > 3e15) return kNeverUs;
   return arrival_us + static_cast<int64_t>(std::max(timeout_us, 0.0));
 }
-
-}  // namespace
 
 std::unique_ptr<Job> read_job(napi_env env, const Session& session, napi_value id,
                               napi_value inputs, napi_value shapes, napi_value outputs,

@@ -9,6 +9,9 @@
 
 namespace sluice {
 
+// kNeverUs for a century or more. Throws ArgumentError where it is no number.
+int64_t deadline_after(int64_t arrival_us, double timeout_ms);
+
 // The arguments of `submit` as a job. Small inputs are copied, large ones pinned where they lie.
 // Throws as the functions of read_arguments.h do.
 std::unique_ptr<Job> read_job(napi_env env, const Session& session, napi_value id,

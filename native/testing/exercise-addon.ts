@@ -47,6 +47,7 @@ assert.equal((await scale.ask([new Float32Array(5)], [[1, 5]])).status, "refused
 const endless = await bench.open(slowModel(1e6));
 const ended = await endless.ask([new Float32Array(4)], [[1, 4]], 100);
 assert.equal(ended.status, "deadline-exceeded");
+assert.equal(addon.predictOverload(endless.line, 100), 0);
 const closed = endless.ask([new Float32Array(4)], [[1, 4]]);
 await addon.closeSession(endless.session, 10);
 assert.equal((await closed).status, "closed");

@@ -1,7 +1,7 @@
 // Reads jobs and turns from standard input, and prints what the queue of native/src/job_queue.h does
 // with them: the policy without the addon. Compiled and run by native/job-queue.test.ts.
 //   job <name> <arrival> <deadline, -1 for none> <rows, 0 for not stackable> <key>
-//   learn <key> <rows> <cost>       cost <key> <rows>      run <key> <now>
+//   learn <key> <rows> <cost>       cost <key> <rows>      run <key> <now>      cheapest
 //   turn <now> <most rows>          expired <now>          withdraw <first letter>
 //   offer <name> ..., as a job: its predicted wait on one idle thread, and "in" or "overload"
 // A turn prints the jobs that run, then those that are given up as hopeless behind a "/".
@@ -71,6 +71,8 @@ int main() {
     } else if (verb == "cost") {
       std::cin >> one >> two;
       std::cout << costs.predict_us({one}, two) << std::endl;
+    } else if (verb == "cheapest") {
+      std::cout << costs.cheapest_us() << std::endl;
     } else if (verb == "turn") {
       std::cin >> one >> two;
       take_turn(queue, costs, one, two);

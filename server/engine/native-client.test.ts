@@ -100,6 +100,22 @@ describe("native client", () => {
     }
   });
 
+  it("finds an overload before the run, as the session predicts it", async () => {
+    const inMs = (ms: number) => epochNowMs() + ms;
+    assert.equal(lab.client.findOverload(inMs(100)), null);
+    lab.fake.overloadMs = 70.2;
+    const overload = lab.client.findOverload(inMs(100));
+    assert.deepEqual([overload?.code, overload?.retryAfterMs], ["queue-full", 71]);
+    assert.match(
+      overload?.message ?? "",
+      /^model 'm' has work for about 71 ms before this request, too much for its deadline in (100|9\d) ms$/,
+    );
+    assert.equal(lab.client.findOverload(null), null);
+    // What runs on this thread waits for none of that.
+    await lab.prove();
+    assert.equal(lab.client.findOverload(inMs(100)), null);
+  });
+
   it("tells refusals of the engine's threads in the same words", async () => {
     lab.fake.refuses = 7;
     await assert.rejects(lab.run(jobOf(7)), {

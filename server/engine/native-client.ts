@@ -6,7 +6,7 @@ import {
   type NativeLine,
   TIMING,
 } from "../../native/addon.ts";
-import { InferError } from "../../protocols/core/status.ts";
+import { createRefusal, InferError } from "../../protocols/core/status.ts";
 import { epochNowMs } from "../lib/epoch-clock.ts";
 import type { BatchClose } from "../models/loader.ts";
 import type { Job, JobResult, ServableInfo } from "../models/servable.ts";
@@ -72,6 +72,14 @@ class NativeClient implements ConnectedServable {
       maxBatchRows: this.#maxRows,
       submit: (job) => this.#submit(job),
     });
+  }
+
+  findOverload(deadlineEpochMs: number | null): InferError | null {
+    // What runs on this thread waits in no queue of the session.
+    if (deadlineEpochMs === null || this.#classes.isAnyInline) return null;
+    const timeoutMs = deadlineEpochMs - epochNowMs();
+    const waitMs = this.#addon.predictOverload(this.#line, timeoutMs);
+    return waitMs > 0 ? overloaded(this.info, waitMs, timeoutMs) : null;
   }
 
   run(job: Job): Promise<JobResult> {
@@ -172,8 +180,10 @@ function errorOf(
   switch (status) {
     case "refused":
       return new InferError("invalid-argument", describeRunFailure(message));
-    case "overloaded":
-      return overloaded(info, native, queueMs);
+    case "overloaded": {
+      const leftMs = (native.job.deadlineEpochMs ?? 0) - performance.timeOrigin - native.arrivedMs;
+      return overloaded(info, queueMs, leftMs);
+    }
     case "deadline-exceeded":
       return new InferError(
         "deadline-exceeded",
@@ -191,12 +201,11 @@ function givenBack(): InferError {
 }
 
 /** What the client may do is known: ask elsewhere, or when those who wait now are done. */
-function overloaded({ id }: ServableInfo, { job, arrivedMs }: NativeJob, waitMs: number) {
+function overloaded({ id }: ServableInfo, waitMs: number, leftMs: number): InferError {
   const wait = Math.ceil(waitMs);
-  const leftMs = (job.deadlineEpochMs ?? 0) - performance.timeOrigin - arrivedMs;
-  return new InferError(
+  return createRefusal(
     "queue-full",
     `model '${id.model}' has work for about ${wait} ms before this request, too much for its deadline in ${Math.max(0, Math.round(leftMs))} ms`,
-    { retryAfterMs: wait },
+    wait,
   );
 }

@@ -58,14 +58,18 @@ export function rowsOfOutput(
 ): Tensor {
   const { data, shape } = output;
   const perRow = data.length / (shape[0] as number);
-  const ownShape = shape.slice();
-  ownShape[0] = rows;
   return {
     name: fact.name,
     datatype: fact.datatype,
-    shape: ownShape,
+    shape: shapeOfRows(shape, rows),
     data: viewOf(data, fromRow * perRow, (fromRow + rows) * perRow),
   };
+}
+
+function shapeOfRows(shape: readonly number[], rows: number): readonly number[] {
+  const own = [rows];
+  for (let i = 1; i < shape.length; i += 1) own.push(shape[i] as number);
+  return own;
 }
 
 function viewOf(data: NativeData, from: number, to: number): TensorData {

@@ -40,6 +40,11 @@ class PortableClient implements ConnectedServable {
     this.#link.on("message", (offer: SlotOffer) => this.#addLine(offer.port));
   }
 
+  /** Its workers do not tell what their runs cost. */
+  findOverload(): null {
+    return null;
+  }
+
   run(job: Job): Promise<JobResult> {
     const line = this.#shortestLine();
     if (line === null) {

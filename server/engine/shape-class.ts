@@ -42,6 +42,14 @@ export class ShapeClasses<T> {
     this.#options = { inlineBudgetUs, sampleMs: isOneShape ? sampleMs : null };
   }
 
+  /** Whether any class runs on the serving thread now. */
+  get isAnyInline(): boolean {
+    for (let i = 0; i < this.#classes.length; i += 1) {
+      if ((this.#classes[i] as ShapeClass<T>).placement.isInline) return true;
+    }
+    return false;
+  }
+
   /** null when there is room for no further class, as jobs of all wait. REQUIRES: a validated job. */
   find(job: Shaped): ShapeClass<T> | null {
     const classes = this.#classes;

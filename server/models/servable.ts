@@ -1,4 +1,5 @@
 import type { Signature } from "../../protocols/core/signature.ts";
+import type { InferError } from "../../protocols/core/status.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 
 /** A version of a model. */
@@ -50,6 +51,11 @@ export interface JobResult {
 /** A loaded version as one serving thread sees it. Reached only through a lease. */
 export interface Servable {
   readonly info: ServableInfo;
+  /**
+   * Why no request with that deadline could be answered in time, whatever it holds; asked before it is
+   * decoded. null: `run` decides. Synchronous, so that it needs no lease; never throws.
+   */
+  findOverload(deadlineEpochMs: number | null): InferError | null;
   /**
    * Computes one job. Any number may be in flight. The inputs' memory belongs to the engine from the
    * call on. Rejects with InferError `unavailable` when the engine's worker ends first,

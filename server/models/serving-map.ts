@@ -45,6 +45,12 @@ export class ServingMap {
     return model;
   }
 
+  /** As `resolve`, but null where that explains. */
+  find(ref: ModelRef): LeaseCounter | null {
+    const model = this.models.get(ref.name);
+    return model === undefined ? null : findCounter(model, ref.version);
+  }
+
   /**
    * The servable that a reference means now; a version may be a number or an alias.
    * @throws InferError `model-not-found`, `version-not-found`, `model-not-ready`.

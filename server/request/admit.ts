@@ -1,4 +1,4 @@
-import { InferError } from "../../protocols/core/status.ts";
+import { createRefusal } from "../../protocols/core/status.ts";
 import type { ServableInfo } from "../models/servable.ts";
 
 /** Counts requests in flight per servable over all threads (shared memory). */
@@ -14,9 +14,9 @@ const RETRY_AFTER_MS = 1000;
 export function admit(gauge: QueueGauge, { slot, maxQueue, id }: ServableInfo): void {
   if (gauge.enter(slot) <= maxQueue) return;
   gauge.leave(slot);
-  throw new InferError(
+  throw createRefusal(
     "queue-full",
     `model '${id.model}' has ${maxQueue} requests waiting, its limit (maxQueue)`,
-    { retryAfterMs: RETRY_AFTER_MS },
+    RETRY_AFTER_MS,
   );
 }

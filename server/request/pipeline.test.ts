@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from "node:test";
 import type { InferCodec } from "../../protocols/core/codec.ts";
 import { type InferRequest, NO_PARAMETERS } from "../../protocols/core/infer.ts";
 import { DEFAULT_LIMITS } from "../../protocols/core/limits.ts";
-import { InferError, type StatusCode } from "../../protocols/core/status.ts";
+import { createRefusal, InferError, type StatusCode } from "../../protocols/core/status.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
 import { LeaseCounter } from "../models/lease.ts";
 import type { JobResult, ServableInfo } from "../models/servable.ts";
@@ -50,6 +50,7 @@ describe("pipeline", () => {
   let recorded: { slot: number; outcome: RequestOutcome }[];
   let captured: AnsweredPrediction[];
   let inFlight: number;
+  let overload: InferError | null;
   let pipeline: Pipeline;
 
   beforeEach(() => {
@@ -57,8 +58,10 @@ describe("pipeline", () => {
     recorded = [];
     captured = [];
     inFlight = 0;
+    overload = null;
     counter = new LeaseCounter({
       info: INFO,
+      findOverload: (deadlineEpochMs) => (deadlineEpochMs === null ? null : overload),
       run: () => {
         const run = createDeferred<JobResult>();
         runs.push(run);
@@ -91,14 +94,19 @@ describe("pipeline", () => {
     });
   });
 
-  const infer = (wire = "good", name = "m", version: string | null = null) =>
+  const infer = (
+    wire = "good",
+    name = "m",
+    version: string | null = null,
+    deadlineEpochMs: number | null = null,
+  ) =>
     pipeline.infer({
       principal: { id: "p", name: "orders", role: "infer", models: ["*"] },
       ref: { name, version },
       wire,
       codec,
       protocol: "http",
-      deadlineEpochMs: null,
+      deadlineEpochMs,
     });
   const failsWith = (call: Promise<unknown>, code: StatusCode) =>
     assert.rejects(call, (thrown) => thrown instanceof InferError && thrown.code === code);
@@ -146,6 +154,35 @@ describe("pipeline", () => {
     const again = infer();
     runs[2]?.resolve(RESULT);
     await again;
+  });
+
+  it("decodes nothing that could not be done in time, and counts it as refused", async () => {
+    overload = createRefusal("queue-full", "busy", 7);
+    await failsWith(infer("bug", "m", null, 1e15), "queue-full");
+    await failsWith(infer("bad"), "invalid-argument");
+    overload = null;
+    await failsWith(infer("bad", "m", null, 1e15), "invalid-argument");
+    // As a transport asks that has not read the body yet.
+    assert.equal(pipeline.findOverload({ name: "m", version: null }, "http", 1e15), null);
+    overload = createRefusal("queue-full", "busy", 7);
+    assert.equal(pipeline.findOverload({ name: "m", version: null }, "http", 1e15), overload);
+    for (const [name, version, deadline] of [
+      ["m", null, null],
+      ["x", null, 1e15],
+      ["m", "9", 1e15],
+    ] as const) {
+      assert.equal(pipeline.findOverload({ name, version }, "http", deadline), null);
+    }
+    assert.deepEqual(
+      recorded.map(({ slot, outcome }) => [slot, outcome.errorCode]),
+      [
+        [7, "queue-full"],
+        [7, "invalid-argument"],
+        [7, "invalid-argument"],
+        [7, "queue-full"],
+      ],
+    );
+    atRest();
   });
 
   it("lets go and records under the servable when the engine fails", async () => {

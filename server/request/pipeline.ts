@@ -6,7 +6,7 @@ import { INFERENCE_ID, readInferenceId } from "../../protocols/core/inference-id
 import type { Limits } from "../../protocols/core/limits.ts";
 import { type InferError, type StatusCode, toInferError } from "../../protocols/core/status.ts";
 import type { Principal } from "../access/principal.ts";
-import type { Lease } from "../models/lease.ts";
+import type { LeaseCounter } from "../models/lease.ts";
 import type { JobResult, ServableInfo } from "../models/servable.ts";
 import type { ServingMap } from "../models/serving-map.ts";
 import { admit, type QueueGauge } from "./admit.ts";
@@ -82,22 +82,54 @@ export class Pipeline {
   }
 
   /**
-   * resolve and lease -> admit -> decode -> validate -> compute -> encode -> release. Decodes before it
-   * yields, and only what there is room for: under overload most requests end here. One asynchronous
-   * function, because each costs a promise and a turn of the microtask queue.
-   * @throws InferError
+   * resolve -> lease -> admit -> decode -> validate -> compute -> encode -> release. Decodes before it
+   * yields, and only what there is room and time for: under overload most requests end before.
+   * Rejects with InferError.
    */
-  async infer<In, Out>(call: InferCall<In, Out>): Promise<Out> {
+  infer<In, Out>(call: InferCall<In, Out>): Promise<Out> {
     const startMs = performance.now();
+    let counter: LeaseCounter;
+    try {
+      counter = this.#parts.serving().resolve(call.ref);
+    } catch (thrown) {
+      return Promise.reject(this.#recordFailure(NO_SLOT, call.protocol, startMs, thrown));
+    }
+    const { info } = counter.servable;
+    const overload = counter.servable.findOverload(call.deadlineEpochMs);
+    if (overload === null) return this.#compute(call, startMs, counter);
+    return Promise.reject(this.#recordFailure(info.slot, call.protocol, startMs, overload));
+  }
+
+  /**
+   * For a transport that knows model and deadline before it has read the rest: why the request need
+   * not be read, recorded; null: `infer` decides, and explains what else is wrong.
+   */
+  findOverload(
+    ref: ModelRef,
+    protocol: Protocol,
+    deadlineEpochMs: number | null,
+  ): InferError | null {
+    if (deadlineEpochMs === null) return null;
+    const startMs = performance.now();
+    const counter = this.#parts.serving().find(ref);
+    if (counter === null) return null;
+    const overload = counter.servable.findOverload(deadlineEpochMs);
+    if (overload === null) return null;
+    return this.#recordFailure(counter.servable.info.slot, protocol, startMs, overload);
+  }
+
+  /** One asynchronous function, because each costs a promise and a turn of the microtask queue. */
+  async #compute<In, Out>(
+    call: InferCall<In, Out>,
+    startMs: number,
+    counter: LeaseCounter,
+  ): Promise<Out> {
     const { gauge, capture } = this.#parts;
-    let slot = NO_SLOT;
-    let lease: Lease | null = null;
+    const { servable } = counter;
+    const { info } = servable;
+    const lease = counter.acquire();
     let isAdmitted = false;
     try {
-      lease = this.#parts.serving().resolve(call.ref).acquire();
-      const { servable } = lease;
-      const { info } = servable;
-      slot = info.slot;
       admit(gauge, info);
       isAdmitted = true;
       const request = call.codec.decode(call.wire, this.#parts.limits);
@@ -106,7 +138,7 @@ export class Pipeline {
       const captured = capture?.takeInputs(info, inferenceId, job.inputs) ?? null;
       const result = await servable.run(job);
       const out = this.#encode(call, request, info, inferenceId, result);
-      this.#recordSuccess(slot, call.protocol, startMs, result);
+      this.#recordSuccess(info.slot, call.protocol, startMs, result);
       if (captured !== null) {
         const { outputs } = result;
         const principal = call.principal.name;
@@ -115,10 +147,10 @@ export class Pipeline {
       return out;
     } catch (thrown) {
       // Recorded before the release below: a released version's counters may be cleared at once.
-      throw this.#recordFailure(slot, call, startMs, thrown);
+      throw this.#recordFailure(info.slot, call.protocol, startMs, thrown);
     } finally {
-      if (isAdmitted) gauge.leave(slot);
-      lease?.release();
+      if (isAdmitted) gauge.leave(info.slot);
+      lease.release();
     }
   }
 
@@ -153,14 +185,9 @@ export class Pipeline {
     this.#parts.recorder.record(slot, protocol, outcome);
   }
 
-  #recordFailure<In, Out>(
-    slot: number,
-    call: InferCall<In, Out>,
-    startMs: number,
-    thrown: unknown,
-  ): InferError {
+  #recordFailure(slot: number, protocol: Protocol, startMs: number, thrown: unknown): InferError {
     const error = toInferError(thrown);
-    this.#parts.recorder.record(slot, call.protocol, {
+    this.#parts.recorder.record(slot, protocol, {
       errorCode: error.code,
       totalMs: performance.now() - startMs,
       queueMs: 0,

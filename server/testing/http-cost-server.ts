@@ -118,6 +118,7 @@ function readyServable(): Servable {
       maxQueue: 1000,
       slot: 1,
     },
+    findOverload: () => null,
     run: () => Promise.resolve(result),
   };
 }

@@ -25,6 +25,8 @@ export interface FakeAddon {
   refuses: number;
   /** Rows that the outputs lack, as of a graph that mixes rows. */
   lostRows: number;
+  /** What predictOverload says. */
+  overloadMs: number;
 }
 
 /** One session of y = 2 * x, FP32 [-1, width], that costs what the test says. Answers come in the next turn. */
@@ -69,10 +71,14 @@ export function createFakeAddon(): FakeAddon {
       runs.push(run);
       setImmediate(() => onAnswers([answerOf(jobId, run, compute)]));
     },
+    predictOverload: () => fake.overloadMs,
     scanNumbers: () => false,
     writeNumbers: () => -1,
   };
-  const fake = { addon, runs, costUs: () => 10, refuses: Number.NaN, lostRows: 0 } as FakeAddon;
+  const fake: FakeAddon = {
+    ...{ addon, runs, costUs: () => 10 },
+    ...{ refuses: Number.NaN, lostRows: 0, overloadMs: 0 },
+  };
   return fake;
 }
 

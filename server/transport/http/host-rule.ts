@@ -11,15 +11,30 @@ import type { RequestHeaders } from "./request-headers.ts";
 
 /**
  * The guard against DNS rebinding: a web page whose name suddenly points at 127.0.0.1 sends its own
- * name as Host. @throws InferError `permission-denied`, `invalid-argument` when no Host came.
+ * name as Host. One a listener.
  */
-export function assertAllowedHost(options: HttpOptions, headers: RequestHeaders): void {
-  const host = headers.get("host");
-  if (host === null) throw new InferError("invalid-argument", "header 'host' is missing");
-  if (options.allowedHosts === "any") return;
-  assertLocal("host", host, hostName(host), options.host);
-  const origin = headers.get("origin");
-  if (origin !== null) assertLocal("origin", origin, originHostName(origin), options.host);
+export class HostRule {
+  readonly #options: HttpOptions;
+  /** The last value that was let in: nearly every request brings it again. */
+  #accepted: string | null = null;
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+  }
+
+  /** @throws InferError `permission-denied`, `invalid-argument` when no Host came */
+  assertAllowed(headers: RequestHeaders): void {
+    const { allowedHosts, host: boundHost } = this.#options;
+    const host = headers.get("host");
+    if (host === null) throw new InferError("invalid-argument", "header 'host' is missing");
+    if (allowedHosts === "any") return;
+    if (host !== this.#accepted) {
+      assertLocal("host", host, hostName(host), boundHost);
+      this.#accepted = host;
+    }
+    const origin = headers.get("origin");
+    if (origin !== null) assertLocal("origin", origin, originHostName(origin), boundHost);
+  }
 }
 
 /**

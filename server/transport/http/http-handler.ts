@@ -11,9 +11,9 @@ import { BodyBuffer } from "./body-buffer.ts";
 import { BodyRead, type BodyReceiver } from "./body-read.ts";
 import { ControlRoutes } from "./control-routes.ts";
 import { draining } from "./draining.ts";
-import { assertAllowedHost } from "./host-rule.ts";
+import { HostRule } from "./host-rule.ts";
 import type { AfterAnswer, HttpExchange } from "./http-exchange.ts";
-import { HttpInference, type InferenceHost } from "./http-inference.ts";
+import { HttpInference, type InferenceHost, readDeadline } from "./http-inference.ts";
 import type { HttpOptions } from "./http-options.ts";
 import type { RouteAccess } from "./route-access.ts";
 import { RouteCache } from "./route-cache.ts";
@@ -33,8 +33,8 @@ const NO_BYTES = new Uint8Array(0);
 /**
  * What happens to every HTTP request, whatever socket it came through:
  *
- *   framing, host -> route -> authenticate -> authorise -> draining? -> length -> reserve -> read
- *   -> infer -> respond -> release
+ *   framing, host -> route -> authenticate -> authorise -> draining? -> overload? -> length -> reserve
+ *   -> read -> infer -> respond -> release
  *
  * Everything before `read` is synchronous and sees only the head. One instance a listener.
  */
@@ -44,6 +44,7 @@ export class HttpHandler implements InferenceHost {
   readonly #options: HttpOptions;
   readonly #ids = new RequestIds();
   readonly #routes = new RouteCache();
+  readonly #hosts: HostRule;
   readonly #control: ControlRoutes;
   readonly #timeouts: SharedTimeout<BodyRead>;
   #isClosing = false;
@@ -51,6 +52,7 @@ export class HttpHandler implements InferenceHost {
   constructor(context: ServingContext, options: HttpOptions) {
     this.#context = context;
     this.#options = options;
+    this.#hosts = new HostRule(options);
     this.#control = new ControlRoutes(context);
     const { bodyTimeoutMs } = options;
     this.#timeouts = new SharedTimeout(bodyTimeoutMs, (read) =>
@@ -79,14 +81,27 @@ export class HttpHandler implements InferenceHost {
       const { route, principal, bodyBytes } = this.admit(exchange);
       if (route.kind === "infer" && principal !== null) {
         if (this.#context.isDraining()) throw draining();
-        const order = { ref: route.ref, principal, bodyBytes };
+        const deadlineEpochMs = readDeadline(exchange);
+        const overload = this.pipeline.findOverload(route.ref, "http", deadlineEpochMs);
+        if (overload !== null) {
+          this.#end(exchange, requestId, overload);
+          return;
+        }
+        const order = { ref: route.ref, principal, bodyBytes, deadlineEpochMs };
         new HttpInference(this, exchange, requestId, order).start();
       } else {
         void this.#serveControl(exchange, { route, principal, bodyBytes }, requestId);
       }
     } catch (thrown) {
-      void this.refuse(exchange, requestId, thrown).finally(() => this.leave());
+      this.#end(exchange, requestId, thrown);
     }
+  }
+
+  /** Refuses; the request is over. */
+  #end(exchange: HttpExchange, requestId: string, thrown: unknown): void {
+    const sent = this.refuse(exchange, requestId, thrown);
+    if (sent === null) this.leave();
+    else void sent.then(() => this.leave());
   }
 
   /**
@@ -96,7 +111,7 @@ export class HttpHandler implements InferenceHost {
    */
   admit(exchange: HttpExchange, credential = exchange.headers.credential()): Admitted {
     const bodyBytes = exchange.headers.bodyLength();
-    assertAllowedHost(this.#options, exchange.headers);
+    this.#hosts.assertAllowed(exchange.headers);
     const target = this.#routes.find(exchange.method, exchange.path);
     if (target instanceof InferError) throw target;
     return { route: target.route, principal: this.#permit(target.access, credential), bodyBytes };
@@ -106,13 +121,13 @@ export class HttpHandler implements InferenceHost {
     return this.#ids.take(exchange.headers.get("x-request-id"));
   }
 
-  /** Answers with an error, after logging the cause of an unknown one. Never rejects. */
-  async refuse(exchange: HttpExchange, requestId: string, thrown: unknown): Promise<void> {
+  /** Answers with an error, after logging the cause of an unknown one. As HttpExchange.respond. */
+  refuse(exchange: HttpExchange, requestId: string, thrown: unknown): Promise<void> | null {
     const error = toInferError(thrown);
     if (error.code === "internal") {
       this.#context.log.error({ requestId, err: error.cause ?? error }, "request failed");
     }
-    await this.#send(exchange, errorAnswer(error, requestId, afterError(exchange, error)));
+    return this.#send(exchange, errorAnswer(error, requestId, afterError(exchange, error)));
   }
 
   read(exchange: HttpExchange, body: BodyBuffer, receiver: BodyReceiver): void {
@@ -175,10 +190,10 @@ export class HttpHandler implements InferenceHost {
     }
   }
 
-  async #send(exchange: HttpExchange, answer: Answer): Promise<void> {
+  #send(exchange: HttpExchange, answer: Answer): Promise<void> | null {
     const isLast = this.#isClosing && answer.after === "keep-alive";
     const after = isLast ? "close" : answer.after;
-    await exchange.respond(answer.status, answer.headers, answer.parts, after);
+    return exchange.respond(answer.status, answer.headers, answer.parts, after);
   }
 }
 

@@ -23,6 +23,8 @@ class FakeExchange implements HttpExchange {
   readonly isReadingStopped = false;
   readonly answered = createDeferred<Answered>();
   read: BodyRead | null = null;
+  /** null until it is answered. */
+  status: number | null = null;
 
   constructor(path: string, headers: Readonly<Record<string, string>>) {
     this.path = path;
@@ -34,6 +36,7 @@ class FakeExchange implements HttpExchange {
   }
 
   respond(status: number, headers: readonly string[], parts: readonly Uint8Array[]): null {
+    this.status = status;
     const at = headers.indexOf("inference-header-content-length");
     const jsonBytes = at < 0 ? null : Number(headers[at + 1]);
     this.answered.resolve({ status, jsonBytes, body: Buffer.concat(parts) });
@@ -78,6 +81,21 @@ describe("HttpInference", () => {
       });
     }
   }
+
+  test("what a model has no time for is answered before its body is read, and at once", () => {
+    const context = createFakeContext();
+    const handler = new HttpHandler(context, TEST_OPTIONS);
+    const exchange = new FakeExchange("/v2/models/busy/infer", {
+      host: "127.0.0.1:8000",
+      "content-length": "100",
+      "x-request-timeout-ms": "50",
+    });
+    handler.handle(exchange);
+    assert.equal(exchange.read, null);
+    assert.equal(exchange.status, 503);
+    assert.equal(handler.inFlight.count, 0);
+    assert.equal(context.pipeline.bytes.usedBytes, 0);
+  });
 
   test("a body that breaks off leaves nothing behind", async () => {
     const { context, handler, exchange, body } = setUp(false);

@@ -22,8 +22,8 @@ export interface InferenceHost {
     headers: readonly string[],
     parts: readonly Uint8Array[],
   ): Promise<void> | null;
-  /** Answers with an error. Never rejects. */
-  refuse(exchange: HttpExchange, requestId: string, thrown: unknown): Promise<void>;
+  /** Answers with an error. As HttpExchange.respond. */
+  refuse(exchange: HttpExchange, requestId: string, thrown: unknown): Promise<void> | null;
   /** The request is over. */
   leave(): void;
 }
@@ -34,6 +34,8 @@ export interface InferenceOrder {
   readonly principal: Principal;
   /** null: chunked. */
   readonly bodyBytes: number | null;
+  /** From `readDeadline`. */
+  readonly deadlineEpochMs: number | null;
 }
 
 /**
@@ -46,7 +48,6 @@ export class HttpInference implements BodyReceiver {
   readonly #exchange: HttpExchange;
   readonly #requestId: string;
   readonly #order: InferenceOrder;
-  readonly #deadlineEpochMs: number | null;
   readonly #jsonBytes: number | null;
   readonly #body: BodyBuffer;
 
@@ -62,7 +63,6 @@ export class HttpInference implements BodyReceiver {
     this.#exchange = exchange;
     this.#requestId = requestId;
     this.#order = order;
-    this.#deadlineEpochMs = readDeadline(exchange);
     this.#jsonBytes = exchange.headers.wholeNumber("inference-header-content-length");
     this.#body = new BodyBuffer(order.bodyBytes, host.maxBodyBytes, host.pipeline.bytes);
   }
@@ -85,7 +85,7 @@ export class HttpInference implements BodyReceiver {
   }
 
   async #run(body: Uint8Array): Promise<void> {
-    const { principal, ref } = this.#order;
+    const { principal, ref, deadlineEpochMs } = this.#order;
     try {
       const answer = await this.#host.pipeline.infer({
         principal,
@@ -93,7 +93,7 @@ export class HttpInference implements BodyReceiver {
         wire: { body, jsonBytes: this.#jsonBytes },
         codec: oipRestCodec,
         protocol: "http",
-        deadlineEpochMs: this.#deadlineEpochMs,
+        deadlineEpochMs,
       });
       this.#body.holdAtLeast(byteLengthOf(answer.parts));
       const headers = headersOf(answer, this.#requestId);
@@ -110,7 +110,8 @@ export class HttpInference implements BodyReceiver {
   async #fail(thrown: unknown): Promise<void> {
     this.#body.release();
     try {
-      await this.#host.refuse(this.#exchange, this.#requestId, thrown);
+      const sent = this.#host.refuse(this.#exchange, this.#requestId, thrown);
+      if (sent !== null) await sent;
     } finally {
       this.#host.leave();
     }
@@ -125,8 +126,8 @@ function headersOf(answer: RestAnswer, requestId: string): string[] {
   return headers;
 }
 
-/** @throws InferError `invalid-argument` */
-function readDeadline(exchange: HttpExchange): number | null {
+/** Absolute, epoch milliseconds; null for none. @throws InferError `invalid-argument` */
+export function readDeadline(exchange: HttpExchange): number | null {
   const timeoutMs = exchange.headers.wholeNumber("x-request-timeout-ms");
   if (timeoutMs === null) return null;
   if (timeoutMs > 0) return epochNowMs() + timeoutMs;

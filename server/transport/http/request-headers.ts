@@ -1,22 +1,36 @@
 import { InferError } from "../../../protocols/core/status.ts";
 import { readCredential } from "../../access/read-credential.ts";
 
-/** The headers that the server reads, each with its place; all others are ignored. */
-const PLACES: ReadonlyMap<string, number> = new Map(
-  [
-    "authorization",
-    "content-encoding",
-    "content-length",
-    "host",
-    "inference-header-content-length",
-    "origin",
-    "sec-websocket-protocol",
-    "transfer-encoding",
-    "x-api-key",
-    "x-request-id",
-    "x-request-timeout-ms",
-  ].map((name, place) => [name, place]),
-);
+/** The headers that the server reads; all others are ignored. */
+const NAMES = [
+  "authorization",
+  "content-encoding",
+  "content-length",
+  "host",
+  "inference-header-content-length",
+  "origin",
+  "sec-websocket-protocol",
+  "transfer-encoding",
+  "x-api-key",
+  "x-request-id",
+  "x-request-timeout-ms",
+] as const;
+
+/**
+ * Places by the length of the name, -1 for none: no two have the same. Looking a name up in a Map
+ * would hash a new string for every header of every request.
+ */
+const PLACES = new Int8Array(Math.max(...NAMES.map((name) => name.length)) + 1).fill(-1);
+NAMES.forEach((name, place) => {
+  if (PLACES[name.length] !== -1) throw new Error(`'${name}' is as long as another header`);
+  PLACES[name.length] = place;
+});
+
+/** -1 for a header that is ignored. */
+function placeOf(name: string): number {
+  const place = PLACES[name.length] ?? -1;
+  return place !== -1 && NAMES[place] === name ? place : -1;
+}
 
 /**
  * The head of one request as both listeners hand it over, so that both judge it alike. A header that
@@ -25,13 +39,13 @@ const PLACES: ReadonlyMap<string, number> = new Map(
  */
 export class RequestHeaders {
   /** By place; undefined where none came. */
-  readonly #values: (string | undefined)[] = new Array(PLACES.size);
+  readonly #values: (string | undefined)[] = new Array(NAMES.length);
   #duplicate: string | null = null;
 
   /** @param name lower case */
   add(name: string, value: string): void {
-    const place = PLACES.get(name);
-    if (place === undefined) return;
+    const place = placeOf(name);
+    if (place === -1) return;
     const before = this.#values[place] ?? null;
     if (before === null) {
       this.#values[place] = value;
@@ -43,8 +57,7 @@ export class RequestHeaders {
   }
 
   get(name: string): string | null {
-    const place = PLACES.get(name);
-    return place === undefined ? null : (this.#values[place] ?? null);
+    return this.#values[placeOf(name)] ?? null;
   }
 
   /**

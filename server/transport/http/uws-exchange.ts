@@ -25,7 +25,9 @@ export class UwsExchange implements HttpExchange {
   constructor(res: HttpResponse, req: HttpRequest, stallMs: number) {
     this.#res = res;
     this.#stallMs = stallMs;
-    this.method = req.getCaseSensitiveMethod().toUpperCase();
+    const method = req.getCaseSensitiveMethod();
+    // The usual one is spared a call.
+    this.method = method === "POST" ? method : method.toUpperCase();
     this.path = req.getUrl();
     req.forEach((name, value) => {
       this.headers.add(name, value);

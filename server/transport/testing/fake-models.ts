@@ -1,5 +1,5 @@
 import type { TensorSignature } from "../../../protocols/core/signature.ts";
-import { InferError } from "../../../protocols/core/status.ts";
+import { createRefusal, InferError } from "../../../protocols/core/status.ts";
 import type { Tensor } from "../../../protocols/core/tensor.ts";
 import { createDeferred, type Deferred } from "../../lib/deferred.ts";
 import { epochNowMs } from "../../lib/epoch-clock.ts";
@@ -50,7 +50,8 @@ type Compute = (x: Float32Array, job: Job) => Float32Array | Promise<Float32Arra
 /**
  * double (versions 1 and 2, champion 2, previous 1): y = 2x · echo: y = x · slow: y = x once the gate
  * opens · failing: throws what no client may see · refusing: an InferError of the engine · huge: x[0]
- * zeros · deadline: milliseconds left · unready: known, no version serves.
+ * zeros · deadline: milliseconds left · busy: y = x, and no time for what has a deadline · unready:
+ * known, no version serves.
  */
 export function createFakeModels(): FakeModels {
   const gate = new Gate();
@@ -105,6 +106,7 @@ export function createFakeModels(): FakeModels {
       throw new InferError("unavailable", "the engine ended", { retryAfterMs: 2500 });
     }),
     model("huge", (x) => new Float32Array(x[0] ?? 0)),
+    model("busy", (x) => x),
     model("deadline", (_x, job) => new Float32Array([(job.deadlineEpochMs ?? 0) - epochNowMs()])),
     unready,
   ];
@@ -128,6 +130,10 @@ function fakeServable(name: string, version: number, compute: Compute): Servable
       maxQueue: 100,
       slot: 1,
     },
+    findOverload: (deadlineEpochMs) =>
+      name === "busy" && deadlineEpochMs !== null
+        ? createRefusal("queue-full", "model 'busy' has work for about 70 ms", 1070)
+        : null,
     async run(job: Job): Promise<JobResult> {
       const y = await compute(job.inputs[0]?.data as Float32Array, job);
       const tensor: Tensor = { name: "y", datatype: "FP32", shape: [y.length], data: y };

@@ -85,6 +85,26 @@ export function limitsContract(rig: Rig): void {
         second.destroy();
       }));
 
+    test("a model that has no time refuses before the body is read, and the connection lives on", () =>
+      serve(rig, {}, async ({ port, context }) => {
+        const busy = "POST /v2/models/busy/infer HTTP/1.1\r\nHost: localhost\r\n";
+        const hurried = `${busy}X-Request-Timeout-Ms: 100\r\n`;
+        const client = new RawClient(port);
+        client.write(`${hurried}Content-Length: 400\r\n\r\n`);
+        const [answer] = await client.answers(1);
+        const words = /^HTTP\/1\.1 503 .*retry-after: 2.*"error":"model 'busy'.*"queue-full"/is;
+        assert.match(answer ?? "", words);
+        assert.equal(context.pipeline.bytes.usedBytes, 0);
+        client.write(`${" ".repeat(400)}${hurried}Content-Length: 3\r\n\r\n{}!`);
+        const [, again] = await client.answers(2);
+        assert.match(again ?? "", words);
+        const body = inferBody([1]);
+        client.write(`${busy}Content-Length: ${body.length}\r\n\r\n${body}`);
+        const [, , patient] = await client.answers(3);
+        assert.match(patient ?? "", /200 OK/);
+        client.destroy();
+      }));
+
     test("a client that goes away in mid-body gives its bytes back", () =>
       serve(rig, {}, async ({ port, context }) => {
         const client = new RawClient(port);

@@ -180,7 +180,7 @@ function createServable(
     maxQueue,
     slot: 1,
   };
-  return { info, run };
+  return { info, findOverload: () => null, run };
 }
 
 function readyModel(name: string, counter: LeaseCounter): ServingModel {
