@@ -32,7 +32,7 @@ import { CounterReader, createCounterBlock, MAX_SLOTS } from "./threads/shared-c
 import { createGaugeBlock, SharedGauge } from "./threads/shared-gauge.ts";
 import { createSlotPool } from "./threads/slot-pool.ts";
 import { ThreadGroup } from "./threads/thread-group.ts";
-import { loadUws } from "./transport/http/load-uws.ts";
+import { type PickedTransport, pickTransport } from "./transport/http/pick-transport.ts";
 
 export interface AppOptions {
   readonly config: Config;
@@ -78,7 +78,7 @@ export class App {
   readonly #blocks: SharedBlocksOfAll;
   readonly #source: Source;
   readonly #engine: PickedEngine;
-  readonly #transport: { readonly kind: "uws" | "node"; readonly text: string };
+  readonly #transport: PickedTransport;
   #redis: RedisWake | null = null;
   #metricsListener: MetricsListener | null = null;
 
@@ -115,7 +115,7 @@ export class App {
     this.#access = access;
     this.#capture = capture;
     this.#engine = pickEngine(config.engine);
-    this.#transport = pickTransport();
+    this.#transport = pickTransport(config.httpTransport);
     this.#blocks = createBlocks(this.#httpThreads + 1);
     this.#threads = new ThreadGroup({
       onDenied: (denial) => {
@@ -378,10 +378,4 @@ function createBlocks(threads: number): SharedBlocksOfAll {
     gauge: createGaugeBlock(),
     counters: Array.from({ length: threads }, createCounterBlock),
   };
-}
-
-function pickTransport(): { kind: "uws" | "node"; text: string } {
-  const { uws, reason } = loadUws();
-  if (uws !== null) return { kind: "uws", text: "uWebSockets.js" };
-  return { kind: "node", text: `node:http (${reason})` };
 }

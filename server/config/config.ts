@@ -5,6 +5,8 @@ export type ModelControlMode = (typeof MODEL_CONTROL_MODES)[number];
 
 export const ENGINES = ["auto", "native", "portable"] as const;
 export type Engine = (typeof ENGINES)[number];
+export const HTTP_TRANSPORTS = ["auto", "uws", "node"] as const;
+export type HttpTransport = (typeof HTTP_TRANSPORTS)[number];
 
 /**
  * The whole configuration of `sluice serve` and `sluice pipelines`, frozen. Each key is set by a flag (`--http-port`), an
@@ -39,6 +41,8 @@ export interface Config {
   /** Requests waiting or running per version. */
   readonly maxQueue: number;
   readonly maxBatchRows: number;
+  /** auto: uWebSockets.js where it loads. uws where it does not load is an error at start. */
+  readonly httpTransport: HttpTransport;
   /** auto: native where it loads. native where it does not load is an error at start. */
   readonly engine: Engine;
   /** Engine threads per version; 0: as many as suit the engine (app.ts). */

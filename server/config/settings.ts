@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { LOG_LEVELS } from "../lib/log.ts";
-import { type Config, ENGINES, MODEL_CONTROL_MODES } from "./config.ts";
+import { type Config, ENGINES, HTTP_TRANSPORTS, MODEL_CONTROL_MODES } from "./config.ts";
 import type { DefaultContext, Setting, SettingType, SettingValue } from "./setting.ts";
 
 const MIB = 1024 * 1024;
@@ -67,6 +67,9 @@ const SERVING = {
     text: "Requests waiting or running per version; beyond it, queue-full.",
   }),
   maxBatchRows: row(integer(1, 65_536), 64, { text: "Most rows in one batch." }),
+  httpTransport: row({ kind: "enum", values: HTTP_TRANSPORTS }, "auto", {
+    text: "uws: uWebSockets.js, an error where it does not load; node: node:http on one thread; auto: uws where it loads.",
+  }),
   engine: row({ kind: "enum", values: ENGINES }, "auto", {
     text: "native: the addon, an error where it does not load; portable: onnxruntime-node; auto: native where it loads.",
   }),
