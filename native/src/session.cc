@@ -16,15 +16,8 @@ namespace sluice {
 namespace {
 
 #ifdef __linux__
-constexpr int kLoadNiceness = 10;
+constexpr int kLowNiceness = 10;
 #endif
-
-// On Linux a niceness is a thread's own. What it starts inherits it and could not go back.
-void lower_own_priority() {
-#ifdef __linux__
-  setpriority(PRIO_PROCESS, 0, kLoadNiceness);
-#endif
-}
 
 // The allocator keeps what was freed otherwise, which for a model is as much as its weights.
 void give_memory_back() {
@@ -34,6 +27,13 @@ void give_memory_back() {
 }
 
 }  // namespace
+
+// On Linux a niceness is a thread's own. What it starts inherits it and could not go back.
+void lower_own_priority() {
+#ifdef __linux__
+  setpriority(PRIO_PROCESS, 0, kLowNiceness);
+#endif
+}
 
 Session::Session(SessionOptions options)
     : options_(std::move(options)), engine_(std::make_unique<Engine>(*this)) {}

@@ -22,6 +22,10 @@ struct SessionOptions {
 
 class Engine;
 
+// Of the calling thread, for good, and of what it starts: for threads that load and free graphs while
+// others serve. Elsewhere than on Linux nothing.
+void lower_own_priority();
+
 class Session {
  public:
   explicit Session(SessionOptions options);

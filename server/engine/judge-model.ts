@@ -1,12 +1,11 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Signature } from "../../protocols/core/signature.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 import { inspectModel, type OnnxSummary } from "../../protocols/onnx/inspect-model.ts";
-import { parseManifest } from "../../protocols/repository/documents.ts";
-import { MODEL_FILE } from "../../protocols/repository/layout.ts";
+import { GOLDEN_FILE, MODEL_FILE } from "../../protocols/repository/layout.ts";
 import { VetRefusal, type VetReport } from "../models/loader.ts";
-import { type GoldenCase, readGolden } from "./golden.ts";
+import type { GoldenCase } from "./golden.ts";
 import { isClose, proveBatching } from "./prove-batching.ts";
 import { sampleInputs, ZEROS } from "./sample-inputs.ts";
 import type { OnnxSession, SessionKind } from "./session-kind.ts";
@@ -19,24 +18,32 @@ export type Judgement = Omit<VetReport, "peakRssBytes">;
 /**
  * Judges one version from its folder: parse before the runtime sees it, load, compare with the
  * manifest, run. Runs in the vetting child only. @throws VetRefusal with what is wrong
+ *
+ * Every vetting pays for what this imports. Reading documents means compiling their schemas, which
+ * takes longer than judging a small model: the one who orders has read the manifest, and the golden
+ * file's reader is imported where there is such a file.
+ * @param declared the manifest's signature
  * @param sessions of the engine that will serve
  */
-export async function judgeModel(directory: string, sessions: SessionKind): Promise<Judgement> {
+export async function judgeModel(
+  directory: string,
+  declared: Signature,
+  sessions: SessionKind,
+): Promise<Judgement> {
   const modelPath = join(directory, MODEL_FILE);
-  const manifest = parseManifest("manifest.json", readFileSync(join(directory, "manifest.json")));
   const summary = refuseOn("the file is not a usable ONNX model", () =>
     inspectModel(readFileSync(modelPath)),
   );
   assertKnownOperators(summary);
-  assertRunnable(manifest.signature, sessions);
+  assertRunnable(declared, sessions);
   const session = await sessions.open(modelPath, 1).catch((thrown: unknown) => {
     throw new VetRefusal(`the runtime cannot load it: ${shorten(thrown)}`);
   });
-  assertSameSignature("manifest", manifest.signature, summary.signature);
-  const golden = refuseOn("golden.jsonl", () => readGolden(directory));
+  assertSameSignature("manifest", declared, summary.signature);
+  const golden = await readGolden(directory);
   await replayGolden(session, golden);
   return {
-    signature: manifest.signature,
+    signature: declared,
     isBatchable: await proveBatching(session),
     sampleMs: await timeSample(session, golden),
     goldenCount: golden.length,
@@ -70,6 +77,12 @@ function assertSameSignature(what: string, declared: Signature, actual: Signatur
       `the ${what} declares ${JSON.stringify(declared)}, but the graph has ${JSON.stringify(actual)}`,
     );
   }
+}
+
+async function readGolden(directory: string): Promise<readonly GoldenCase[]> {
+  if (!existsSync(join(directory, GOLDEN_FILE))) return [];
+  const reader = await import("./golden.ts");
+  return refuseOn(GOLDEN_FILE, () => reader.readGolden(directory));
 }
 
 async function replayGolden(session: OnnxSession, golden: readonly GoldenCase[]): Promise<void> {

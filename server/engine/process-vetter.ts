@@ -4,7 +4,10 @@ import { createRequire } from "node:module";
 import { setPriority } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Signature } from "../../protocols/core/signature.ts";
 import { parseManifest, sha256Hex } from "../../protocols/repository/documents.ts";
+import { MANIFEST_FILE } from "../../protocols/repository/layout.ts";
+import type { Manifest } from "../../protocols/repository/schemas.ts";
 import { siblingUrl } from "../lib/sibling-url.ts";
 import { VetRefusal, type VetReport, type Vetter } from "../models/loader.ts";
 import type { LocalVersion } from "../models/source.ts";
@@ -32,10 +35,13 @@ const LOW_PRIORITY = 10;
 export function createProcessVetter(options: VetterOptions): Vetter {
   return {
     vet: async (version, signal) => {
-      const path = verdictPath(options, version);
+      const { files, signature } = readManifest(version);
+      const path = verdictPath(options, files, signature);
       const known = readVerdict(path);
       if (known !== null) return settleVerdict(known);
-      const verdict = await judgeInChild(options, version, signal);
+      const { engine } = options;
+      const order = { engine, directory: version.directory, signature };
+      const verdict = await judgeInChild(options, order, signal);
       keepVerdict(path, verdict);
       return settleVerdict(verdict);
     },
@@ -57,10 +63,16 @@ function settleVerdict(verdict: Verdict): VetReport {
   return verdict.report;
 }
 
+function readManifest({ directory }: LocalVersion): Manifest {
+  return parseManifest(MANIFEST_FILE, readFileSync(join(directory, MANIFEST_FILE)));
+}
+
 /** By what was judged and with what: files, signature and engine, not the version's number. */
-function verdictPath(options: VetterOptions, version: LocalVersion): string {
-  const path = join(version.directory, "manifest.json");
-  const { files, signature } = parseManifest("manifest.json", readFileSync(path));
+function verdictPath(
+  options: VetterOptions,
+  files: Manifest["files"],
+  signature: Signature,
+): string {
   const judged = new TextEncoder().encode(
     JSON.stringify([files, signature, options.engine, RUNTIME]),
   );
@@ -88,7 +100,7 @@ function keepVerdict(path: string, verdict: Verdict): void {
 
 async function judgeInChild(
   options: VetterOptions,
-  version: LocalVersion,
+  order: VetOrder,
   signal: AbortSignal,
 ): Promise<Verdict> {
   mkdirSync(options.verdictDir, { recursive: true });
@@ -101,7 +113,7 @@ async function judgeInChild(
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   try {
-    return await watchChild(child, options, version, signal);
+    return await watchChild(child, options, order, signal);
   } finally {
     child.kill("SIGKILL");
     rmSync(cwd, { recursive: true, force: true });
@@ -111,7 +123,7 @@ async function judgeInChild(
 function watchChild(
   child: ChildProcess,
   options: VetterOptions,
-  version: LocalVersion,
+  order: VetOrder,
   signal: AbortSignal,
 ): Promise<Verdict> {
   return new Promise<Verdict>((resolve, reject) => {
@@ -127,26 +139,26 @@ function watchChild(
       () => stop(new Error(`vetting took longer than ${options.timeoutMs} ms (vetTimeoutMs)`)),
       options.timeoutMs,
     );
-    const poll = setInterval(() => {
-      peakRssBytes = Math.max(peakRssBytes, readRssBytes(child.pid));
-      if (peakRssBytes > options.maxRssBytes) {
-        stop(
-          new Error(
-            `vetting used ${peakRssBytes} bytes of memory, more than ${options.maxRssBytes} (vetMaxRssBytes)`,
-          ),
-        );
-      }
-    }, RSS_POLL_MS);
+    const lookAtMemory = () => {
+      peakRssBytes = Math.max(peakRssBytes, readPeakRssBytes(child.pid));
+      if (peakRssBytes <= options.maxRssBytes) return;
+      const used = `${peakRssBytes} bytes of memory, more than ${options.maxRssBytes}`;
+      stop(new Error(`vetting used ${used} (vetMaxRssBytes)`));
+    };
+    const poll = setInterval(lookAtMemory, RSS_POLL_MS);
     const onAbort = () => stop(new Error("vetting was stopped"));
     signal.addEventListener("abort", onAbort, { once: true });
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       stderr = (stderr + text).slice(-2000);
     });
     child.on("message", (message: VetMessage) => {
+      lookAtMemory();
       verdict =
         message.kind === "refused"
           ? message
           : { kind: "passed", report: { ...message.report, peakRssBytes } };
+      // It has said all. Its own end would take time that the version waits for.
+      child.kill("SIGKILL");
     });
     child.on("error", (error) => stop(error));
     child.on("close", (code, signalName) => {
@@ -166,7 +178,7 @@ function watchChild(
     });
     if (signal.aborted) onAbort();
     try {
-      child.send({ engine: options.engine, directory: version.directory } satisfies VetOrder);
+      child.send(order);
     } catch (thrown) {
       // It could not be started; "close" still comes and cleans up.
       stop(thrown instanceof Error ? thrown : new Error(String(thrown)));
@@ -195,12 +207,11 @@ function trySetPriority(pid: number): void {
   }
 }
 
-const PAGE_BYTES = 4096;
+const PEAK_RSS_KIB = /^VmHWM:\s*(\d+) kB$/m;
 
-function readRssBytes(pid: number | undefined): number {
+function readPeakRssBytes(pid: number | undefined): number {
   try {
-    const statm = readFileSync(`/proc/${pid}/statm`, "utf8");
-    return Number(statm.split(" ")[1]) * PAGE_BYTES;
+    return Number(PEAK_RSS_KIB.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
   } catch {
     return 0;
   }

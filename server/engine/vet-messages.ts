@@ -1,3 +1,4 @@
+import type { Signature } from "../../protocols/core/signature.ts";
 import type { VetReport } from "../models/loader.ts";
 import type { EngineName } from "./pick-engine.ts";
 
@@ -10,4 +11,6 @@ export interface VetOrder {
   /** The engine that will serve. */
   readonly engine: EngineName;
   readonly directory: string;
+  /** What the manifest says; the graph must say the same. */
+  readonly signature: Signature;
 }

@@ -55,7 +55,7 @@ export class AzureBlobReader implements RepositoryReader {
   async readRange(
     path: string,
     offset: number,
-    length: number,
+    into: Uint8Array,
     etag: string | null,
     signal: AbortSignal,
   ): Promise<Range> {
@@ -63,8 +63,8 @@ export class AzureBlobReader implements RepositoryReader {
       const { client, prefix } = await this.#open();
       const conditions = etag === null ? {} : { ifMatch: etag };
       const blob = client.getBlobClient(prefix + path);
-      const answer = await blob.download(offset, length, { conditions, abortSignal });
-      const bytes = await collect(path, answer, length);
+      const answer = await blob.download(offset, into.byteLength, { conditions, abortSignal });
+      const bytes = await collectInto(path, answer, into);
       return { bytes, etag: answer.etag ?? "", totalBytes: totalBytes(answer) };
     });
   }
@@ -134,6 +134,23 @@ async function collect(
     chunks.push(bytes);
   }
   return Buffer.concat(chunks, size);
+}
+
+async function collectInto(
+  path: string,
+  answer: BlobDownloadResponseParsed,
+  into: Uint8Array,
+): Promise<Uint8Array> {
+  let size = 0;
+  for await (const chunk of answer.readableStreamBody ?? []) {
+    const bytes = chunk as Buffer;
+    if (size + bytes.byteLength > into.byteLength) {
+      throw new ReadError("failed", path, `has more than ${into.byteLength} bytes`);
+    }
+    into.set(bytes, size);
+    size += bytes.byteLength;
+  }
+  return into.subarray(0, size);
 }
 
 /** "bytes 0-3/100", or the length of an answer that is the whole blob. */

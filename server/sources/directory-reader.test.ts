@@ -22,7 +22,7 @@ describe("DirectoryReader", () => {
   });
   afterEach(() => rm(base, { recursive: true, force: true }));
 
-  const read = (path: string) => reader.readRange(path, 0, 100, null);
+  const read = (path: string) => reader.readRange(path, 0, new Uint8Array(100), null);
 
   it("follows links that stay inside, also in a root that is a link", async () => {
     await symlink("plain", join(root, "link"));
@@ -58,10 +58,12 @@ describe("DirectoryReader", () => {
   });
 
   it("tells that a file was replaced between two ranges", async () => {
-    const { etag } = await reader.readRange("plain", 0, 2, null);
+    const { etag } = await reader.readRange("plain", 0, new Uint8Array(2), null);
     await writeFile(join(root, "next"), "other");
     await rename(join(root, "next"), join(root, "plain"));
-    await assert.rejects(reader.readRange("plain", 2, 2, etag), { kind: "changed" });
+    await assert.rejects(reader.readRange("plain", 2, new Uint8Array(2), etag), {
+      kind: "changed",
+    });
   });
 
   it("wakes when the index is replaced; stopping twice is harmless", async () => {

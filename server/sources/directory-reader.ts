@@ -5,6 +5,7 @@ import { join, sep } from "node:path";
 import { INDEX_PATH } from "../../protocols/repository/layout.ts";
 import { watchFolder } from "../lib/watch-folder.ts";
 import {
+  PIECE_BYTES,
   type Range,
   ReadError,
   type RepositoryReader,
@@ -33,7 +34,7 @@ export class DirectoryReader implements RepositoryReader {
       if (stats.size > maxBytes) {
         throw new ReadError("failed", path, `has ${stats.size} bytes, more than ${maxBytes}`);
       }
-      const bytes = await readUpTo(file, 0, Number(stats.size));
+      const bytes = await fill(file, 0, new Uint8Array(Number(stats.size)));
       const hash = createHash("sha256").update(bytes).digest("hex");
       return hash === etag ? null : { bytes, etag: hash };
     });
@@ -42,7 +43,7 @@ export class DirectoryReader implements RepositoryReader {
   async readRange(
     path: string,
     offset: number,
-    length: number,
+    into: Uint8Array,
     etag: string | null,
   ): Promise<Range> {
     return this.#withFile(path, async (file, stats) => {
@@ -50,7 +51,7 @@ export class DirectoryReader implements RepositoryReader {
       if (etag !== null && etag !== found) {
         throw new ReadError("changed", path, "changed while it was read");
       }
-      const bytes = await readUpTo(file, offset, length);
+      const bytes = await fill(file, offset, into);
       if (bytes.byteLength === 0) {
         throw new ReadError("changed", path, `ends at byte ${stats.size}, before byte ${offset}`);
       }
@@ -103,15 +104,16 @@ export class DirectoryReader implements RepositoryReader {
 /** Not blocking: opening a FIFO would wait for a writer for ever. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-async function readUpTo(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
+/** Returns what of `into` the file had bytes for. */
+async function fill(file: FileHandle, offset: number, into: Uint8Array): Promise<Uint8Array> {
   let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);
+  while (filled < into.byteLength) {
+    const piece = Math.min(PIECE_BYTES, into.byteLength - filled);
+    const { bytesRead } = await file.read(into, filled, piece, offset + filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }
-  return bytes.subarray(0, filled);
+  return into.subarray(0, filled);
 }
 
 function toReadError(path: string, error: unknown): ReadError {

@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import type { Manifest } from "../../protocols/repository/schemas.ts";
-import { ReadError, type RepositoryReader } from "./repository-reader.ts";
+import { PIECE_BYTES, ReadError, type RepositoryReader } from "./repository-reader.ts";
 
 /** One request of this many bytes at a time. */
 export const RANGE_BYTES = 4 * 1024 * 1024;
@@ -14,6 +14,8 @@ export interface FileDownload {
   /** On this disk; what it already holds is kept. */
   readonly target: string;
   readonly expected: Manifest["files"][number];
+  /** What is read passes through it. RANGE_BYTES long, and nobody else's for as long. */
+  readonly buffer: Uint8Array;
   readonly signal: AbortSignal;
   /** After each range has been written. */
   readonly onRange: () => Promise<void>;
@@ -35,7 +37,7 @@ export async function downloadFile(download: FileDownload): Promise<DownloadedFi
   const file = await open(download.target, flags, 0o600);
   try {
     const hash = createHash("sha256");
-    const resumedAt = await hashExisting(file, download.expected.bytes, hash);
+    const resumedAt = await hashExisting(download, file, hash);
     await fetchRest(download, file, resumedAt, hash);
     await file.sync();
     return { sha256: hash.digest("hex"), resumedAt };
@@ -45,16 +47,19 @@ export async function downloadFile(download: FileDownload): Promise<DownloadedFi
 }
 
 /** Returns how much is there. A file that is too long is no beginning of ours: start again. */
-async function hashExisting(file: FileHandle, expectedBytes: number, hash: Hash): Promise<number> {
+async function hashExisting(
+  { expected, buffer }: FileDownload,
+  file: FileHandle,
+  hash: Hash,
+): Promise<number> {
   const { size } = await file.stat();
-  if (size > expectedBytes) {
+  if (size > expected.bytes) {
     await file.truncate(0);
     return 0;
   }
-  const buffer = new Uint8Array(Math.min(RANGE_BYTES, size));
   let offset = 0;
   while (offset < size) {
-    const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, offset);
+    const { bytesRead } = await file.read(buffer, 0, PIECE_BYTES, offset);
     if (bytesRead === 0) break;
     hash.update(buffer.subarray(0, bytesRead));
     offset += bytesRead;
@@ -63,7 +68,7 @@ async function hashExisting(file: FileHandle, expectedBytes: number, hash: Hash)
 }
 
 async function fetchRest(
-  { reader, path, expected, signal, onRange }: FileDownload,
+  { reader, path, expected, buffer, signal, onRange }: FileDownload,
   file: FileHandle,
   from: number,
   hash: Hash,
@@ -72,17 +77,25 @@ async function fetchRest(
   let etag: string | null = null;
   while (offset < expected.bytes) {
     signal.throwIfAborted();
-    const length = Math.min(RANGE_BYTES, expected.bytes - offset);
-    const range = await reader.readRange(path, offset, length, etag, signal);
+    const rest = buffer.subarray(0, expected.bytes - offset);
+    const range = await reader.readRange(path, offset, rest, etag, signal);
     if (range.totalBytes !== expected.bytes) {
       const sizes = `expected ${expected.bytes} bytes, got ${range.totalBytes}`;
       throw new ReadError("changed", path, sizes);
     }
-    await writeAll(file, range.bytes, offset);
-    hash.update(range.bytes);
-    offset += range.bytes.byteLength;
+    for (const piece of piecesOf(range.bytes)) {
+      await writeAll(file, piece, offset);
+      hash.update(piece);
+      offset += piece.byteLength;
+    }
     etag = range.etag;
     await onRange();
+  }
+}
+
+function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let start = 0; start < bytes.byteLength; start += PIECE_BYTES) {
+    yield bytes.subarray(start, start + PIECE_BYTES);
   }
 }
 

@@ -11,6 +11,8 @@ export interface VersionDownload {
   readonly cache: VersionCache;
   readonly manifest: Manifest;
   readonly manifestSha256: string;
+  /** RANGE_BYTES long, and nobody else's until the download has ended. */
+  readonly buffer: Uint8Array;
   readonly pause: (point: string) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -38,7 +40,7 @@ export async function downloadVersion(version: VersionDownload): Promise<void> {
 }
 
 function describeFile(
-  { reader, manifest, pause, signal }: VersionDownload,
+  { reader, manifest, buffer, pause, signal }: VersionDownload,
   partial: string,
   expected: Manifest["files"][number],
 ): FileDownload {
@@ -47,6 +49,7 @@ function describeFile(
     path: filePath(manifest.model, manifest.version, expected.path),
     target: join(partial, expected.path),
     expected,
+    buffer,
     signal,
     onRange: () => pause("downloading"),
   };

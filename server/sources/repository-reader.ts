@@ -1,11 +1,18 @@
+/**
+ * What is read, hashed or written at once. Serving threads may have to share their core with who does
+ * it: they wait for one piece then, a fraction of a millisecond, and not for the whole file.
+ */
+export const PIECE_BYTES = 256 * 1024;
+
 /** A small document with its ETag. */
 export interface Snapshot {
   readonly bytes: Uint8Array;
   readonly etag: string;
 }
 
-/** A part of a file. `bytes` may be shorter than asked for, but is never empty. */
+/** A part of a file. */
 export interface Range {
+  /** The beginning of the caller's buffer; may be shorter than that, but is never empty. */
   readonly bytes: Uint8Array;
   readonly etag: string;
   /** Of the whole file. */
@@ -26,11 +33,15 @@ export interface RepositoryReader {
     maxBytes: number,
     signal: AbortSignal,
   ): Promise<Snapshot | null>;
-  /** REQUIRES: offset is before the end. With an ETag, rejects with `changed` when it no longer holds. */
+  /**
+   * Reads as much as `into` takes. REQUIRES: offset is before the end. With an ETag, rejects with
+   * `changed` when it no longer holds. The buffer is the caller's to use again: a new one for each
+   * range would be zeroed, and collected on threads that take the cores of those that serve.
+   */
   readRange(
     path: string,
     offset: number,
-    length: number,
+    into: Uint8Array,
     etag: string | null,
     signal: AbortSignal,
   ): Promise<Range>;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { filePath } from "../../protocols/repository/layout.ts";
@@ -26,6 +26,8 @@ class WatchedReader implements RepositoryReader {
   readonly #inner: RepositoryReader;
   bytesRead = 0;
   ranges = 0;
+  /** Memory that ranges were read into. */
+  readonly memory = new Set<ArrayBufferLike>();
   beforeRange: (number: number) => Promise<void> = async () => undefined;
 
   constructor(inner: RepositoryReader) {
@@ -40,13 +42,14 @@ class WatchedReader implements RepositoryReader {
   async readRange(
     path: string,
     offset: number,
-    length: number,
+    into: Uint8Array,
     etag: string | null,
     signal: AbortSignal,
   ): Promise<Range> {
     this.ranges += 1;
+    this.memory.add(into.buffer);
     await this.beforeRange(this.ranges);
-    const range = await this.#inner.readRange(path, offset, length, etag, signal);
+    const range = await this.#inner.readRange(path, offset, into, etag, signal);
     this.bytesRead += range.bytes.byteLength;
     return range;
   }
@@ -104,6 +107,18 @@ for (const { name, create } of FIXTURES) {
       reader.bytesRead = 0;
       await fetch(start(), manifestSha256);
       assert.equal(reader.bytesRead, model.byteLength - 2 * RANGE_BYTES);
+    });
+
+    it("versions one after another are read through the same memory", async () => {
+      const source = start();
+      for (const version of [1, 2]) {
+        const bytes = randomBytes(RANGE_BYTES + version);
+        const { manifestSha256 } = await putVersion(fixture, "m", version, { "model.onnx": bytes });
+        const { directory } = await source.fetch("m", version, manifestSha256, never);
+        assert.ok(bytes.equals(await readFile(join(directory, "model.onnx"))));
+      }
+      assert.equal(reader.ranges, 4);
+      assert.equal(reader.memory.size, 1);
     });
 
     it("a partial file that went bad is fetched whole once more", async () => {

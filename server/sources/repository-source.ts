@@ -8,6 +8,7 @@ import {
 import { INDEX_PATH, manifestPath, ROOT_FOLDERS } from "../../protocols/repository/layout.ts";
 import type { Manifest, RepositoryIndex } from "../../protocols/repository/schemas.ts";
 import type { LocalVersion, Source, WantedSet } from "../models/source.ts";
+import { RANGE_BYTES } from "./download-file.ts";
 import { downloadVersion } from "./download-version.ts";
 import { IndexCache } from "./index-cache.ts";
 import { ReadError, type RepositoryReader, type SourceLog } from "./repository-reader.ts";
@@ -42,6 +43,8 @@ export class RepositorySource implements Source {
   readonly #limits: RepositorySourceLimits;
   readonly #versions: VersionCache;
   readonly #kept: IndexCache;
+  /** Of all downloads, one after another: a new one each would come and go in memory by megabytes. */
+  readonly #buffer = new Uint8Array(RANGE_BYTES);
   #etag: string | null = null;
   /** What was last told or remembered; null before. */
   #index: RepositoryIndex | null = null;
@@ -97,7 +100,8 @@ export class RepositorySource implements Source {
     assertSameVersion(manifest, model, version);
     await this.#assertRoom(manifest, manifestSha256);
     const cache = this.#versions;
-    await downloadVersion({ reader, cache, manifest, manifestSha256, pause, signal });
+    const buffer = this.#buffer;
+    await downloadVersion({ reader, cache, manifest, manifestSha256, buffer, pause, signal });
     return cache.commit(manifestSha256, manifestBytes);
   }
 
