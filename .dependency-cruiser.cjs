@@ -47,8 +47,10 @@ module.exports = {
     // addon, which a benchmark runs bare as the limit of what a server can do.
     ban("sidecars-speak-the-wire", "^(pipelines|bench)/", "^(server|native)/", [
       "^server/lib/",
-      "^native/(addon|load-addon)\\.ts$",
+      "^native/(addon|load-addon|build-load-generator)\\.ts$",
     ]),
+    // The load generator is the bench's own tool, which has no other way to its sources.
+    ban("load-is-made-by-bench", "^(server|protocols|pipelines)/", "^native/build-load-generator"),
     // main.ts is the process edge: it hands `publish`, `bench`, `tune` and their like to their rooms.
     ban("server-knows-no-sidecar", "^server/(?!main\\.ts)", "^(pipelines|bench)/"),
     ban("one-native-seam", "^server/(?!engine/)", "^native/"),

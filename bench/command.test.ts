@@ -70,7 +70,7 @@ describe("a server by URL", () => {
     assert.ok(server.keys.every((key) => key === "Bearer secret-key"));
     assert.ok(!`${stdout}${JSON.stringify(report)}`.includes("secret-key"));
     assert.equal(await readFile(markdown, "utf8"), stdout);
-    assert.match(stdout, /\| http-binary +\| +3 \| +closed \|/);
+    assert.match(stdout, /\| http-binary +\| +(native|script) \| +3 \| +closed \|/);
   });
 
   test("works with gRPC alone, in several generator threads", async () => {

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { prepareGenerator } from "./choose-generator.ts";
 import { compare } from "./compare.ts";
 import { describeEnvironment } from "./environment.ts";
 import { createMachineGuard, type MachineGuard } from "./machine/machine-guard.ts";
@@ -42,7 +43,9 @@ export async function runBench(argv: readonly string[], io: BenchIo): Promise<nu
       await setUpPeers(options.peersToSetUp, io);
       return RIGHT;
     }
-    const report = await measure(options, choose(options), io);
+    const chosen = choose(options);
+    await prepareGenerator(options.generator, options.protocols);
+    const report = await measure(options, chosen, io);
     await publish(report, options, io);
     return isRight(report) ? RIGHT : WRONG;
   } catch (thrown) {
@@ -114,10 +117,12 @@ function answerScenarios(
   machine: { readonly pinned: PinningOutcome; readonly guard: MachineGuard },
   io: BenchIo,
 ): Promise<ScenarioReport[]> {
-  const { quick, pairs, warmupMs, durationMs, timeoutMs, connections, generatorThreads } = options;
-  const times = { quick, pairs, warmupMs, durationMs, timeoutMs, connections, generatorThreads };
+  const { quick, pairs, warmupMs, durationMs, timeoutMs, connections } = options;
+  const { generatorThreads, generator } = options;
+  const times = { quick, pairs, warmupMs, durationMs, timeoutMs };
+  const load = { connections, generatorThreads, generator };
   return runScenarios(scenarios, {
-    settings: { ...times, protocols: options.protocols, peers },
+    settings: { ...times, ...load, protocols: options.protocols, peers },
     pinning: machine.pinned.pinning,
     guard: machine.guard,
     log: (line) => io.stderr.write(`${line}\n`),
@@ -143,6 +148,7 @@ function settingsOf(options: BenchOptions): BenchReport["settings"] {
     warmupSecs: options.warmupMs / 1000,
     pairs: options.pairs,
     generatorThreads: options.generatorThreads,
+    generator: options.generator,
     intraOpThreads: options.intraOpThreads,
     inputFile: options.inputFile,
     shapes: listOf(shapes),

@@ -39,9 +39,8 @@ export function directContender(plan: DirectPlan, cores: string | null): Contend
       try {
         const { tally, usage } = (await child.ask(plan, limitMs)) as DirectAnswer;
         const { durationMs } = plan;
-        const load = { name, connections: 1, ratePerSec: null, durationMs };
-        const generator = { generatorUtilization: 0, generatorCpuUsPerAnswer: null };
-        return summariseLoad({ ...load, ...generator, usage }, [tally]);
+        const load = { name, connections: 1, ratePerSec: null, durationMs, deadlineMs: null };
+        return summariseLoad({ ...load, ...NO_GENERATOR, usage }, [tally]);
       } finally {
         await child.stop();
       }
@@ -53,6 +52,14 @@ export function directContender(plan: DirectPlan, cores: string | null): Contend
 export function bestDirectBinding(): DirectBinding {
   return loadAddon(runtimeLibraryPath()).addon === null ? "onnxruntime-node" : "addon";
 }
+
+const NO_GENERATOR = {
+  generator: null,
+  generatorReason: null,
+  generatorUtilization: 0,
+  generatorCpuUsPerAnswer: null,
+  generatorDelayP99Ms: null,
+};
 
 /** For loading the model, and for a last run that is long. */
 const START_ALLOWANCE_MS = 60_000;

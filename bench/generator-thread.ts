@@ -1,6 +1,7 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parentPort, workerData } from "node:worker_threads";
 import { AnswerCheck } from "./answer-check.ts";
-import { preciseClock } from "./clock.ts";
+import { QueueClock } from "./clock.ts";
 import { createLanes } from "./create-lanes.ts";
 import type { Lane } from "./lane.ts";
 import { LoadLoop } from "./load-loop.ts";
@@ -14,6 +15,9 @@ import { readThreadCpuUs } from "./machine/thread-cpu.ts";
  */
 
 const PROGRESS_MS = 1000;
+const NS_PER_MS = 1e6;
+/** Thousands of connections at once would be a load of their own. */
+const OPEN_AT_ONCE = 64;
 
 function post(message: GeneratorMessage): void {
   parentPort?.postMessage(message);
@@ -22,7 +26,7 @@ function post(message: GeneratorMessage): void {
 async function main(plan: LoadPlan): Promise<void> {
   const lanes = createLanes(plan);
   try {
-    const problem = await probe(lanes);
+    const problem = await openAll(lanes, plan);
     if (problem !== null) {
       post({ kind: "failed", message: problem });
       return;
@@ -36,20 +40,31 @@ async function main(plan: LoadPlan): Promise<void> {
   }
 }
 
-/** One request on every lane, untimed: what cannot work fails before the clock starts. */
-async function probe(lanes: readonly Lane[]): Promise<string | null> {
-  const outcomes = await Promise.all(lanes.map((lane) => lane.send(0, true)));
-  const failure = outcomes.find((outcome) => outcome.failure !== null)?.failure ?? null;
-  return failure === null ? null : `${failure.code}: ${failure.message}`;
+/**
+ * One request on every lane, untimed: what cannot work fails before the clock starts. Where there is a
+ * deadline the server may refuse, and what is broken fails in the load too.
+ */
+async function openAll(lanes: readonly Lane[], plan: LoadPlan): Promise<string | null> {
+  const isPlain = plan.deadlineMs === null;
+  const index = isPlain ? 0 : plan.shape.poolSize;
+  for (let from = 0; from < lanes.length; from += OPEN_AT_ONCE) {
+    const some = lanes.slice(from, from + OPEN_AT_ONCE);
+    const outcomes = await Promise.all(some.map((lane) => lane.send(index, isPlain)));
+    const failure = outcomes.find((outcome) => outcome.failure !== null)?.failure ?? null;
+    if (isPlain && failure !== null) return `${failure.code}: ${failure.message}`;
+  }
+  return null;
 }
 
 async function drive(plan: LoadPlan, lanes: readonly Lane[]): Promise<void> {
-  const recorder = new LoadRecorder();
+  const recorder = new LoadRecorder(plan.deadlineMs);
   const check = new AnswerCheck(plan.outputs, plan.comparesValues);
-  const loop = new LoadLoop(plan.shape, preciseClock, check, recorder);
+  const loop = new LoadLoop(plan.shape, new QueueClock(), check, recorder);
   const progress = setInterval(() => {
     post({ kind: "progress", answered: recorder.total, errors: recorder.errorCount });
   }, PROGRESS_MS);
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
   const before = performance.eventLoopUtilization();
   const cpuUs = readThreadCpuUs();
   await loop.run(lanes);
@@ -59,7 +74,10 @@ async function drive(plan: LoadPlan, lanes: readonly Lane[]): Promise<void> {
     cpuUs === null || recorder.total === 0
       ? null
       : ((readThreadCpuUs() ?? cpuUs) - cpuUs) / recorder.total;
-  post({ kind: "done", tally: recorder.tally(), utilization, cpuUsPerAnswer });
+  delay.disable();
+  const delayP99Ms = delay.percentile(99) / NS_PER_MS;
+  const report = { tally: recorder.tally(), utilization, cpuUsPerAnswer, delayP99Ms };
+  post({ kind: "done", report });
 }
 
 main(workerData as LoadPlan).catch((thrown: unknown) => {

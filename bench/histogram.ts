@@ -19,8 +19,13 @@ export interface HistogramSnapshot {
   readonly maxMs: number;
 }
 
+/** A snapshot's counts before anything was recorded. */
+export function emptyHistogramCounts(): Uint32Array {
+  return new Uint32Array(BUCKETS);
+}
+
 export class Histogram {
-  readonly #counts = new Uint32Array(BUCKETS);
+  readonly #counts = emptyHistogramCounts();
   #count = 0;
   #sumMs = 0;
   #maxMs = 0;

@@ -25,11 +25,18 @@ export function encodeHttpRequests(plan: LoadPlan, url: URL): Buffer[] {
       `content-type: ${jsonBytes === null ? "application/json" : "application/octet-stream"}`,
       `content-length: ${body.byteLength}`,
       ...(jsonBytes === null ? [] : [`inference-header-content-length: ${jsonBytes}`]),
+      ...(plan.deadlineMs === null ? [] : [`x-request-timeout-ms: ${Math.ceil(plan.deadlineMs)}`]),
       ...(plan.apiKey === null ? [] : [`authorization: Bearer ${plan.apiKey}`]),
       "\r\n",
     ];
     return Buffer.concat([Buffer.from(head.join("\r\n"), "latin1"), body]);
   });
+}
+
+/** Asks for nothing that costs the server more than the connection. */
+export function livenessProbe(url: URL): Buffer {
+  const path = `${url.pathname.replace(/\/$/, "")}/v2/health/live`;
+  return Buffer.from(`GET ${path} HTTP/1.1\r\nhost: ${url.host}\r\n\r\n`, "latin1");
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { GENERATOR_CHOICES, type GeneratorChoice } from "./generator.ts";
 import { addShape, parsePositive, parsePositiveInteger } from "./option-parsers.ts";
 
 /** Flags that `sluice bench` and `sluice tune` both have; commander fills in those without null. */
@@ -23,10 +24,16 @@ export function addInputFlags(command: Command): Command {
 export interface GeneratorFlags {
   readonly timeoutSecs: number;
   readonly generatorThreads: number;
+  readonly generator: GeneratorChoice;
 }
 
 export function addGeneratorFlags(command: Command): Command {
   return command
     .option("--timeout-secs <s>", "longest wait for one answer", parsePositive, 30)
-    .option("--generator-threads <n>", "threads that make the load", parsePositiveInteger, 1);
+    .option("--generator-threads <n>", "threads that make the load", parsePositiveInteger, 1)
+    .addOption(
+      new Option("--generator <kind>", "what they are; native speaks no gRPC and no TLS")
+        .choices(GENERATOR_CHOICES)
+        .default("auto", "auto: native where it can be built and speaks the protocol"),
+    );
 }

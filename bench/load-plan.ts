@@ -1,8 +1,8 @@
 import type { InferInput } from "../protocols/client/inference-client.ts";
 import type { ModelRef } from "../protocols/core/infer.ts";
 import type { TensorSignature } from "../protocols/core/signature.ts";
+import type { GeneratorChoice, GeneratorReport } from "./generator.ts";
 import type { LoadShape } from "./load-loop.ts";
-import type { LoadTally } from "./load-recorder.ts";
 
 /** The wires that the generator speaks. */
 export const PROTOCOLS = ["http-json", "http-binary", "grpc", "websocket"] as const;
@@ -22,10 +22,16 @@ export interface LoadPlan {
   readonly endpoints: Endpoints;
   readonly apiKey: string | null;
   readonly timeoutMs: number;
+  /**
+   * After it an answer is worth nothing: the server is told (x-request-timeout-ms; HTTP only) and
+   * outcomes are counted. null: none.
+   */
+  readonly deadlineMs: number | null;
   readonly model: ModelRef;
   readonly outputs: readonly TensorSignature[];
   readonly inputs: readonly InferInput[];
   readonly comparesValues: boolean;
+  readonly generator: GeneratorChoice;
   /** Of this thread. */
   readonly connections: number;
   readonly shape: LoadShape;
@@ -41,10 +47,4 @@ export type GeneratorMessage =
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "progress"; readonly answered: number; readonly errors: number }
-  | {
-      readonly kind: "done";
-      readonly tally: LoadTally;
-      readonly utilization: number;
-      /** CPU time of the thread for each answer, warm-up included; null where there is no /proc. */
-      readonly cpuUsPerAnswer: number | null;
-    };
+  | { readonly kind: "done"; readonly report: GeneratorReport };

@@ -8,6 +8,8 @@ export interface LoadTally {
   readonly lateness: HistogramSnapshot;
   /** Right answers that arrived inside the measured window. */
   readonly answeredInWindow: number;
+  /** Right answers within the deadline; 0 where there is none. */
+  readonly inTime: number;
   /** Failures of requests that should have started inside the window, by code. */
   readonly errors: Readonly<Record<string, number>>;
   readonly firstError: string | null;
@@ -19,16 +21,23 @@ export interface LoadTally {
 
 /** Sorts what happens into the measured window; latency counts from the intended start. */
 export class LoadRecorder {
+  readonly #deadlineMs: number | null;
   readonly #latency = new Histogram();
   readonly #lateness = new Histogram();
   readonly #errors = new Map<string, number>();
   #firstError: string | null = null;
   #answeredInWindow = 0;
+  #inTime = 0;
   #unsent = 0;
   #fromMs = 0;
   #toMs = 0;
   #total = 0;
   #timeline: Timeline | null = null;
+
+  /** @param deadlineMs from the intended start; null: none */
+  constructor(deadlineMs: number | null = null) {
+    this.#deadlineMs = deadlineMs;
+  }
 
   /** All answers so far, warm-up too: for progress lines. */
   get total(): number {
@@ -54,6 +63,7 @@ export class LoadRecorder {
     if (intendedMs < this.#fromMs) return;
     this.#timeline?.answered(intendedMs, doneMs - intendedMs);
     this.#latency.record(doneMs - intendedMs);
+    if (this.#deadlineMs !== null && doneMs - intendedMs <= this.#deadlineMs) this.#inTime += 1;
     this.#lateness.record(sentMs - intendedMs);
   }
 
@@ -73,6 +83,7 @@ export class LoadRecorder {
       latency: this.#latency.snapshot(),
       lateness: this.#lateness.snapshot(),
       answeredInWindow: this.#answeredInWindow,
+      inTime: this.#inTime,
       errors: Object.fromEntries(this.#errors),
       firstError: this.#firstError,
       unsent: this.#unsent,

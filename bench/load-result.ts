@@ -1,6 +1,8 @@
+import type { GeneratorKind } from "./generator.ts";
 import { Histogram } from "./histogram.ts";
 import type { LoadTally } from "./load-recorder.ts";
 import type { ServerUsage } from "./machine/usage-window.ts";
+import { type Outcomes, outcomesOf } from "./outcomes.ts";
 import { sumTimelines, type TimelineSlice } from "./timeline.ts";
 
 export interface LatencySummary {
@@ -33,10 +35,20 @@ export interface LoadResult {
   readonly unsent: number;
   /** p99 of how late requests were sent; null in the closed loop. */
   readonly sendLatenessP99Ms: number | null;
+  /** null: nothing was sent, the runtime was called directly. */
+  readonly generator: GeneratorKind | null;
+  /** Why `auto` did without the native generator; null where that is no loss. */
+  readonly generatorReason: string | null;
   /** Busiest generator thread, 0-1; near 1 in the closed loop the generator may be the limit. */
   readonly generatorUtilization: number;
   /** CPU time of the generator's threads for each answer; null where it cannot be read. */
   readonly generatorCpuUsPerAnswer: number | null;
+  /** p99 of how late the generator itself was, the worst of its threads; null where it was not asked. */
+  readonly generatorDelayP99Ms: number | null;
+  /** What the server was told of when an answer is worth nothing any more; null: nothing. */
+  readonly deadlineMs: number | null;
+  /** null without a deadline. */
+  readonly outcomes: Outcomes | null;
   /** Of the measured window; null for a server whose processes are not ours to look at. */
   readonly server: MeasuredUsage | null;
   /** By intended start; null when it was not asked for. */
@@ -53,8 +65,12 @@ export interface LoadRunFacts {
   readonly connections: number;
   readonly ratePerSec: number | null;
   readonly durationMs: number;
+  readonly deadlineMs: number | null;
+  readonly generator: GeneratorKind | null;
+  readonly generatorReason: string | null;
   readonly generatorUtilization: number;
   readonly generatorCpuUsPerAnswer: number | null;
+  readonly generatorDelayP99Ms: number | null;
   /** null where it was not measured. */
   readonly usage: ServerUsage | null;
 }
@@ -66,30 +82,40 @@ export function summariseLoad(facts: LoadRunFacts, tallies: readonly LoadTally[]
   const errors: Record<string, number> = {};
   let answered = 0;
   let unsent = 0;
+  let inTime = 0;
   for (const tally of tallies) {
     latency.add(tally.latency);
     lateness.add(tally.lateness);
     answered += tally.answeredInWindow;
     unsent += tally.unsent;
+    inTime += tally.inTime;
     for (const [code, count] of Object.entries(tally.errors)) {
       errors[code] = (errors[code] ?? 0) + count;
     }
   }
+  const counts = {
+    requests: latency.count,
+    errors,
+    errorCount: Object.values(errors).reduce((sum, count) => sum + count, 0),
+    unsent,
+  };
   return {
+    ...counts,
     name: facts.name,
     connections: facts.connections,
     ratePerSec: facts.ratePerSec,
     durationSecs: facts.durationMs / 1000,
-    requests: latency.count,
     throughputPerSec: answered / (facts.durationMs / 1000),
     latency: summariseLatency(latency),
-    errors,
-    errorCount: Object.values(errors).reduce((sum, count) => sum + count, 0),
     firstError: tallies.find((tally) => tally.firstError !== null)?.firstError ?? null,
-    unsent,
     sendLatenessP99Ms: facts.ratePerSec === null ? null : lateness.percentileMs(99),
+    generator: facts.generator,
+    generatorReason: facts.generatorReason,
     generatorUtilization: facts.generatorUtilization,
     generatorCpuUsPerAnswer: facts.generatorCpuUsPerAnswer,
+    generatorDelayP99Ms: facts.generatorDelayP99Ms,
+    deadlineMs: facts.deadlineMs,
+    outcomes: facts.deadlineMs === null ? null : outcomesOf(counts, inTime),
     server: facts.usage === null ? null : perAnswer(facts.usage, answered),
     timeline: sumTimelines(tallies.flatMap((tally) => tally.timeline ?? [])),
   };

@@ -2,13 +2,14 @@ import { createGrpcClient } from "../protocols/client/grpc-client.ts";
 import { createHttpClient } from "../protocols/client/http-client.ts";
 import type { InferInput, ModelDescription } from "../protocols/client/inference-client.ts";
 import type { ModelRef } from "../protocols/core/infer.ts";
+import type { ShowTotals } from "./generator.ts";
 import { createInputPool } from "./input-pool.ts";
 import type { LoadPlan, Protocol } from "./load-plan.ts";
 import type { LoadResult } from "./load-result.ts";
 import type { BenchOptions } from "./options.ts";
 import type { BenchIo } from "./parse-command.ts";
 import { readInputs } from "./read-inputs.ts";
-import { runLoad, type ShowProgress } from "./run-load.ts";
+import { runLoad } from "./run-load.ts";
 import type { RunningServer } from "./running-server.ts";
 
 /** What is sent in every run, whatever the protocol and the server. */
@@ -23,7 +24,14 @@ export type Door = Pick<RunningServer, "endpoints" | "apiKey">;
 type WorkloadOptions = Pick<BenchOptions, "timeoutMs" | "inputFile" | "shapes">;
 type LoadOptions = Pick<
   BenchOptions,
-  "ratePerSec" | "warmupMs" | "durationMs" | "timeoutMs" | "verify" | "connections" | "sliceMs"
+  | "ratePerSec"
+  | "warmupMs"
+  | "durationMs"
+  | "timeoutMs"
+  | "verify"
+  | "connections"
+  | "sliceMs"
+  | "generator"
 >;
 
 /** Measures one running server over each protocol that was asked for, one after another. */
@@ -72,10 +80,12 @@ export function planLoad(
     endpoints: server.endpoints,
     apiKey: server.apiKey,
     timeoutMs,
+    deadlineMs: null,
     model,
     outputs: expectedOutputs(workload),
     inputs: workload.inputs,
     comparesValues: options.verify,
+    generator: options.generator,
     connections: options.connections,
     shape: {
       ratePerSec,
@@ -112,7 +122,7 @@ async function describeModel(
   }
 }
 
-function progressLine(name: string, plan: LoadPlan, io: BenchIo): ShowProgress {
+function progressLine(name: string, plan: LoadPlan, io: BenchIo): ShowTotals {
   const totalSecs = Math.ceil((plan.shape.warmupMs + plan.shape.durationMs) / 1000);
   let seconds = 0;
   let before = 0;

@@ -1,4 +1,5 @@
 import type { BaselineName } from "./baselines.ts";
+import type { GeneratorChoice } from "./generator.ts";
 import type { Protocol } from "./load-plan.ts";
 
 /** `sluice bench`, understood and checked. */
@@ -15,6 +16,7 @@ export interface BenchOptions {
   readonly warmupMs: number;
   readonly timeoutMs: number;
   readonly generatorThreads: number;
+  readonly generator: GeneratorChoice;
   readonly inputFile: string | null;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly verify: boolean;

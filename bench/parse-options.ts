@@ -45,6 +45,7 @@ function understand(flags: BenchFlags): BenchOptions {
     warmupMs: millis(flags.warmupSecs) ?? usual.warmupMs,
     timeoutMs: flags.timeoutSecs * 1000,
     generatorThreads: flags.generatorThreads,
+    generator: flags.generator,
     shapes: flags.shape,
     verify: flags.verify,
     pairs: flags.pairs ?? usual.pairs,

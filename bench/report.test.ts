@@ -47,6 +47,7 @@ test("the table holds every percentile with 3 digits, and the environment stands
     [
       "",
       "http-json",
+      "native",
       "8",
       "closed",
       "50000",

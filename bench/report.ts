@@ -34,6 +34,7 @@ export interface BenchReport {
 
 const RESULT_HEAD = [
   "run",
+  "generator",
   "connections",
   "rate/s",
   "answers",
@@ -139,6 +140,7 @@ function resultRow(result: LoadResult): string[] {
   const { latency, server } = result;
   return [
     result.name,
+    result.generator ?? "-",
     String(result.connections),
     result.ratePerSec === null ? "closed" : figure(result.ratePerSec),
     String(result.requests),

@@ -1,14 +1,12 @@
-import { Worker } from "node:worker_threads";
-import type { GeneratorMessage, GoMessage, LoadPlan } from "./load-plan.ts";
-import type { LoadTally } from "./load-recorder.ts";
+import { chooseGenerator } from "./choose-generator.ts";
+import type { ShowTotals } from "./generator.ts";
+import type { LoadPlan } from "./load-plan.ts";
 import { type LoadResult, summariseLoad } from "./load-result.ts";
 import { type ListPids, type ServerUsage, UsageWindow } from "./machine/usage-window.ts";
 
-/** Called about once a second with the totals so far. */
-export type ShowProgress = (answered: number, errors: number) => void;
-
 /**
- * Runs one load in `threads` generator threads, which begin together, and adds up what they saw.
+ * Runs one load in `threads` generators, which begin together, and adds up what they saw. The native
+ * generator is built on first use.
  * @param name of the result
  * @param plan its connections and rate are those of all threads together
  * @param pids of the server, whose processes are measured too; null: nobody's
@@ -18,22 +16,29 @@ export async function runLoad(
   name: string,
   plan: LoadPlan,
   threads: number,
-  showProgress: ShowProgress,
+  showProgress: ShowTotals,
   pids: ListPids | null = null,
 ): Promise<LoadResult> {
   const totals = new ProgressTotals(showProgress);
-  const generators = splitPlan(plan, threads).map((part) => new Generator(part, totals));
+  const chosen = await chooseGenerator(plan);
+  const parts = splitPlan(plan, threads);
+  const generators = parts.map((part, i) =>
+    chosen.start(part, (answered, errors) => totals.show(i, answered, errors)),
+  );
   try {
     await Promise.all(generators.map((generator) => generator.ready));
     for (const generator of generators) generator.go();
-    const { connections, shape } = plan;
+    const { connections, deadlineMs, shape } = plan;
     const { ratePerSec, warmupMs, durationMs } = shape;
     const usage = pids === null ? null : watchServer(pids, warmupMs, durationMs);
     const reports = await Promise.all(generators.map((generator) => generator.done));
     const facts = {
-      ...{ name, connections, ratePerSec, durationMs },
+      ...{ name, connections, ratePerSec, durationMs, deadlineMs },
+      generator: chosen.kind,
+      generatorReason: chosen.reason,
       generatorUtilization: Math.max(...reports.map((report) => report.utilization)),
       generatorCpuUsPerAnswer: meanOf(reports.map((report) => report.cpuUsPerAnswer)),
+      generatorDelayP99Ms: Math.max(...reports.map((report) => report.delayP99Ms)),
       usage: usage === null ? null : usage.read(),
     };
     return summariseLoad(
@@ -82,72 +87,18 @@ export function splitPlan(plan: LoadPlan, threads: number): LoadPlan[] {
   });
 }
 
-interface GeneratorReport {
-  readonly tally: LoadTally;
-  readonly utilization: number;
-  readonly cpuUsPerAnswer: number | null;
-}
-
-/** One generator thread, seen from outside. */
-class Generator {
-  readonly ready: Promise<void>;
-  readonly done: Promise<GeneratorReport>;
-  readonly #worker: Worker;
-
-  constructor(plan: LoadPlan, totals: ProgressTotals) {
-    this.#worker = new Worker(new URL("./generator-thread.js", import.meta.url), {
-      workerData: plan,
-    });
-    const worker = this.#worker;
-    this.ready = new Promise((resolve, reject) => {
-      worker.on("message", (message: GeneratorMessage) => {
-        if (message.kind === "ready") resolve();
-        if (message.kind === "failed") reject(new Error(message.message));
-        if (message.kind === "progress") totals.show(this, message.answered, message.errors);
-      });
-      rejectOnEnd(worker, reject);
-    });
-    this.done = new Promise((resolve, reject) => {
-      worker.on("message", (message: GeneratorMessage) => {
-        if (message.kind === "done") resolve(message);
-        if (message.kind === "failed") reject(new Error(message.message));
-      });
-      rejectOnEnd(worker, reject);
-    });
-    // Whoever waits for `ready` only must not leave a rejection of `done` behind.
-    this.done.catch(() => undefined);
-  }
-
-  go(): void {
-    this.#worker.postMessage({ kind: "go" } satisfies GoMessage);
-  }
-
-  async end(): Promise<void> {
-    await this.#worker.terminate();
-  }
-}
-
-function rejectOnEnd(worker: Worker, reject: (error: Error) => void): void {
-  worker.on("error", reject);
-  worker.on("exit", (code) =>
-    reject(new Error(`a generator thread ended with ${code} before it reported`)),
-  );
-}
-
 /** Progress of all threads as one line. */
 class ProgressTotals {
-  readonly #show: ShowProgress;
-  readonly #latest = new Map<Generator, { answered: number; errors: number }>();
-  #first: Generator | null = null;
+  readonly #show: ShowTotals;
+  readonly #latest = new Map<number, { answered: number; errors: number }>();
 
-  constructor(show: ShowProgress) {
+  constructor(show: ShowTotals) {
     this.#show = show;
   }
 
-  show(from: Generator, answered: number, errors: number): void {
-    this.#first ??= from;
+  show(from: number, answered: number, errors: number): void {
     this.#latest.set(from, { answered, errors });
-    if (from !== this.#first) return;
+    if (from !== 0) return;
     let allAnswered = 0;
     let allErrors = 0;
     for (const latest of this.#latest.values()) {

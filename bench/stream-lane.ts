@@ -74,7 +74,7 @@ export class StreamLane implements Lane {
       return;
     }
     try {
-      this.#resolve(readOutcome(data, String(this.#index)));
+      this.#resolve(readStreamOutcome(data, String(this.#index)));
     } catch (thrown) {
       this.#fail(toInferError(thrown));
     }
@@ -106,7 +106,7 @@ export class StreamLane implements Lane {
 }
 
 /** @throws InferError for a frame that cannot be read or answers another request */
-function readOutcome(data: Buffer, id: string): Outcome {
+export function readStreamOutcome(data: Buffer, id: string): Outcome {
   const frame = decodeServerFrame(data);
   if (frame.kind === "error") return { failure: frame.error, answer: null };
   if (frame.response.id === id) return { failure: null, answer: frame.response };

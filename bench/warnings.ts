@@ -40,14 +40,10 @@ export function collectWarnings(
 }
 
 function explainResult(result: LoadResult): string[] {
-  const warnings: string[] = [];
-  if (result.errorCount > 0) {
-    warnings.push(`${result.errorCount} requests failed; the first: ${result.firstError}`);
-  }
-  if (result.unsent > 0) {
-    warnings.push(
-      `the server did not keep ${result.ratePerSec}/s: ${result.unsent} requests were never sent, so the percentiles are too low`,
-    );
+  // With a deadline it is about what becomes of requests, which its outcomes tell.
+  const warnings = result.outcomes === null ? explainFailures(result) : [];
+  if (result.generatorReason !== null) {
+    warnings.push(`the native generator was not to be had (${result.generatorReason})`);
   }
   if (result.ratePerSec === null && result.generatorUtilization > BUSY_GENERATOR) {
     const percent = Math.round(result.generatorUtilization * 100);
@@ -59,6 +55,19 @@ function explainResult(result: LoadResult): string[] {
   if (lateMs > LATE_MS && result.unsent === 0) {
     warnings.push(
       `requests were sent up to ${lateMs.toFixed(1)} ms late (p99): all connections were busy, or the machine was; latency includes it`,
+    );
+  }
+  return warnings;
+}
+
+function explainFailures(result: LoadResult): string[] {
+  const warnings: string[] = [];
+  if (result.errorCount > 0) {
+    warnings.push(`${result.errorCount} requests failed; the first: ${result.firstError}`);
+  }
+  if (result.unsent > 0) {
+    warnings.push(
+      `the server did not keep ${result.ratePerSec}/s: ${result.unsent} requests were never sent, so the percentiles are too low`,
     );
   }
   return warnings;

@@ -131,6 +131,7 @@ function renderResults(results: readonly LoadResult[]): string {
     const { latency, server } = result;
     const cells = [
       result.name,
+      result.generator ?? "",
       String(result.connections),
       result.ratePerSec === null ? "closed" : figure(result.ratePerSec),
       figure(result.throughputPerSec),
@@ -141,8 +142,17 @@ function renderResults(results: readonly LoadResult[]): string {
     ];
     return `<tr>${cells.map(cell).join("")}</tr>`;
   });
-  const head = ["load", "connections", "rate/s", "answers/s", "errors", "p50 ms", "p90", "p99"];
-  return renderTable([...head, "p99.9", "CPU µs", "peak RSS MiB"], rows);
+  const head = [
+    "load",
+    "generator",
+    "connections",
+    "rate/s",
+    "answers/s",
+    "errors",
+    "p50 ms",
+    "p90",
+  ];
+  return renderTable([...head, "p99", "p99.9", "CPU µs", "peak RSS MiB"], rows);
 }
 
 function renderTable(head: readonly string[], rows: readonly string[]): string {

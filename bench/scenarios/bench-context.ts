@@ -118,10 +118,12 @@ export class BenchContext implements ScenarioContext {
       endpoints: server.endpoints,
       apiKey: server.apiKey,
       timeoutMs,
+      deadlineMs: changes.deadlineMs ?? null,
       model: { name: model, version: null },
       outputs: known.description.outputs,
       inputs,
       comparesValues: changes.comparesValues ?? true,
+      generator: settings.generator,
       connections: changes.connections ?? settings.connections,
       shape: {
         ratePerSec: changes.ratePerSec ?? null,

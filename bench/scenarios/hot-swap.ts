@@ -7,7 +7,8 @@ import type { Figure, Series } from "./figure.ts";
 import { lineSeries, plainFigure, ratioFigure } from "./figures.ts";
 import { Publisher } from "./hot-swap-publisher.ts";
 import { compareSlices, type SliceFigures, type SwapSpan, spansOf } from "./hot-swap-slices.ts";
-import { epochNowMs, planSwaps, type Swap } from "./hot-swap-versions.ts";
+import { planSwaps, type Swap } from "./hot-swap-versions.ts";
+import { measureBesideSwaps } from "./load-beside-swaps.ts";
 import type { Scenario, ScenarioContext, ScenarioResult } from "./scenario.ts";
 
 const RATE_PER_SEC = 500;
@@ -79,16 +80,8 @@ function swappingLoad(
   return {
     name,
     async measure() {
-      const stop = publisher.repeat(pauseMs);
-      let result: LoadResult;
-      let endMs: number;
-      let swaps: readonly Swap[];
-      try {
-        result = await context.measure(name, server, plan);
-        endMs = epochNowMs();
-      } finally {
-        swaps = await stop();
-      }
+      const load = () => context.measure(name, server, plan);
+      const { result, swaps, endMs } = await measureBesideSwaps(publisher, pauseMs, load);
       const spans = spansOf(swaps, endMs, durationMs);
       const slices = compareSlices(result.timeline ?? [], SLICE_MS, spans);
       return { result, swaps, spans, slices };

@@ -1,12 +1,13 @@
 import type { LoadPlan, Protocol } from "../load-plan.ts";
+import type { LoadResult } from "../load-result.ts";
 import type { BenchModel } from "../models/bench-model.ts";
 import { COMPUTE, MLP } from "../models/bench-models.ts";
+import type { Outcomes } from "../outcomes.ts";
 import type { Paired } from "../run-pairs.ts";
 import type { SluiceServer } from "../running-server.ts";
 import { assertFaultless } from "./compare-loads.ts";
 import type { Figure, Series } from "./figure.ts";
 import { plainFigure, ratioFigure } from "./figures.ts";
-import { type DeadlineResult, type Outcomes, runDeadlineLoad } from "./overload-load.ts";
 import type { Scenario, ScenarioContext, ScenarioResult } from "./scenario.ts";
 
 interface Case {
@@ -51,7 +52,7 @@ interface CaseResult extends Case {
   readonly peakConnections: number;
   readonly ratePerSec: number;
   readonly connections: number;
-  readonly paired: Paired<DeadlineResult, DeadlineResult>;
+  readonly paired: Paired<LoadResult, LoadResult>;
 }
 
 async function runOverload(context: ScenarioContext): Promise<ScenarioResult> {
@@ -77,28 +78,21 @@ async function runCase(
 ): Promise<CaseResult> {
   const room: Room = { context, server, overloaded };
   const unloaded = await closedLoop(room, 1, null);
-  assertFaultless(unloaded.load);
-  const deadlineMs = Math.max(MIN_DEADLINE_MS, DEADLINE_FACTOR * unloaded.load.latency.p50Ms);
+  assertFaultless(unloaded);
+  const deadlineMs = Math.max(MIN_DEADLINE_MS, DEADLINE_FACTOR * unloaded.latency.p50Ms);
   const peak = await findPeak(room, deadlineMs);
-  const ratePerSec = overloaded.factor * peak.goodputPerSec;
+  const ratePerSec = overloaded.factor * goodputPerSec(peak);
   const connections = connectionsFor(ratePerSec, deadlineMs);
   const { name } = overloaded.model;
   context.log(
-    `${name}: peak ${peak.goodputPerSec.toFixed(0)}/s at ${peak.load.connections} connections, deadline ${deadlineMs.toFixed(0)} ms; offering ${ratePerSec.toFixed(0)}/s on ${connections}`,
+    `${name}: peak ${goodputPerSec(peak).toFixed(0)}/s at ${peak.connections} connections, deadline ${deadlineMs.toFixed(0)} ms; offering ${ratePerSec.toFixed(0)}/s on ${connections}`,
   );
   const offered = plan(room, { ratePerSec, connections, deadlineMs, isShort: false });
   const paired = await context.pairs(
-    {
-      name: `${name} at ${overloaded.factor}x`,
-      measure: () =>
-        runDeadlineLoad(`${name} overloaded`, offered, deadlineMs, () => server.pids()),
-    },
-    {
-      name: "peak",
-      measure: () => closedLoop(room, peak.load.connections, deadlineMs),
-    },
+    context.contender(`${name} at ${overloaded.factor}x`, server, offered),
+    { name: "peak", measure: () => closedLoop(room, peak.connections, deadlineMs) },
   );
-  const peakConnections = peak.load.connections;
+  const peakConnections = peak.connections;
   return { ...overloaded, deadlineMs, peakConnections, ratePerSec, connections, paired };
 }
 
@@ -114,24 +108,24 @@ function closedLoop(
   connections: number,
   deadlineMs: number | null,
   isShort = deadlineMs === null,
-): Promise<DeadlineResult> {
+): Promise<LoadResult> {
   const limitMs = deadlineMs ?? room.context.settings.timeoutMs;
   const shape = { ratePerSec: null, connections, deadlineMs: limitMs, isShort };
   const name = `${room.overloaded.model.name} closed`;
-  return runDeadlineLoad(name, plan(room, shape), limitMs, () => room.server.pids());
+  return room.context.measure(name, room.server, plan(room, shape));
 }
 
-async function findPeak(room: Room, deadlineMs: number): Promise<DeadlineResult> {
-  const tries: DeadlineResult[] = [];
+async function findPeak(room: Room, deadlineMs: number): Promise<LoadResult> {
+  const tries: LoadResult[] = [];
   for (const connections of PEAK_CONNECTIONS) {
     tries.push(await closedLoop(room, connections, deadlineMs, true));
   }
   const peak = tries.reduce((best, each) =>
-    each.goodputPerSec > best.goodputPerSec ? each : best,
+    goodputPerSec(each) > goodputPerSec(best) ? each : best,
   );
-  if (peak.goodputPerSec > 0) return peak;
+  if (goodputPerSec(peak) > 0) return peak;
   throw new Error(
-    `no closed loop of '${room.overloaded.model.name}' was answered within ${deadlineMs} ms: ${peak.load.firstError}`,
+    `no closed loop of '${room.overloaded.model.name}' was answered within ${deadlineMs} ms: ${peak.firstError}`,
   );
 }
 
@@ -151,6 +145,7 @@ function plan(
     protocol: overloaded.protocol,
     ratePerSec: load.ratePerSec,
     connections: load.connections,
+    deadlineMs: load.deadlineMs,
     timeoutMs: load.deadlineMs + SILENCE_MS,
     durationMs: load.isShort ? windowMs / 2 : windowMs,
   });
@@ -165,7 +160,7 @@ export function connectionsFor(ratePerSec: number, deadlineMs: number): number {
 function barFigures(result: CaseResult): Figure[] {
   const { paired, factor, model, deadlineMs } = result;
   const { ours, theirs } = paired;
-  const ratios = ours.map((each, i) => each.goodputPerSec / (theirs[i]?.goodputPerSec ?? 0));
+  const ratios = ours.map((each, i) => goodputPerSec(each) / goodputPerSec(theirs[i]));
   const noisyRuns = Math.max(paired.noisyPairs, ours.filter(isGeneratorLimited).length);
   const what = `${model.name} at ${factor}x its capacity`;
   return [
@@ -188,12 +183,17 @@ function barFigures(result: CaseResult): Figure[] {
 }
 
 /** Where nothing was answered, the time that a client waited in vain. */
-function acceptedP99Ms({ load, deadlineMs }: DeadlineResult): number {
-  return load.requests === 0 ? deadlineMs + SILENCE_MS : load.latency.p99Ms;
+function acceptedP99Ms({ requests, latency, deadlineMs }: LoadResult): number {
+  return requests === 0 ? (deadlineMs ?? 0) + SILENCE_MS : latency.p99Ms;
 }
 
-function isGeneratorLimited({ generatorDelayP99Ms, deadlineMs }: DeadlineResult): boolean {
-  return generatorDelayP99Ms > MAX_DELAY_SHARE * deadlineMs;
+function isGeneratorLimited({ generatorDelayP99Ms, deadlineMs }: LoadResult): boolean {
+  return (generatorDelayP99Ms ?? 0) > MAX_DELAY_SHARE * (deadlineMs ?? 0);
+}
+
+/** Right answers within the deadline, per second of the window; 0 for what was not measured. */
+function goodputPerSec(load: LoadResult | undefined): number {
+  return (load?.outcomes?.inTime ?? 0) / (load?.durationSecs ?? 1);
 }
 
 function peakFigure({ paired, model, factor }: CaseResult): Figure {
@@ -201,18 +201,20 @@ function peakFigure({ paired, model, factor }: CaseResult): Figure {
     name: `${model.name}: requests/s offered at ${factor}x, against the peak goodput of the closed loop`,
     unit: "requests/s",
     ours: paired.ours.map(offeredPerSec),
-    theirs: paired.theirs.map((each) => each.goodputPerSec),
+    theirs: paired.theirs.map(goodputPerSec),
     noisyPairs: paired.noisyPairs,
     bar: null,
   });
 }
 
-function offeredPerSec({ load, outcomes }: DeadlineResult): number {
-  return sumOf(outcomes) / load.durationSecs;
+function offeredPerSec({ outcomes, durationSecs }: LoadResult): number {
+  return outcomes === null ? 0 : sumOf(outcomes) / durationSecs;
 }
 
 function outcomeSeries({ model, factor, paired }: CaseResult): Series[] {
-  const shares = paired.ours.map(({ outcomes }) => sharesOf(outcomes));
+  const shares = paired.ours.flatMap(({ outcomes }) =>
+    outcomes === null ? [] : sharesOf(outcomes),
+  );
   const names = ["inTime", "late", "refused", "expired", "failed", "unsent"] as const;
   return [
     {
@@ -254,17 +256,17 @@ function sumOf({ inTime, late, refused, expired, failed, unsent }: Outcomes): nu
 function describeCase(result: CaseResult): string[] {
   const { model, protocol, factor, deadlineMs, peakConnections, connections, paired } = result;
   const last = paired.ours.at(-1);
-  if (last === undefined) return [];
-  const { outcomes, load } = last;
+  const outcomes = last?.outcomes ?? null;
+  if (last === undefined || outcomes === null) return [];
   const counts = `${outcomes.inTime} in time, ${outcomes.late} late, ${outcomes.refused} refused, ${outcomes.expired} expired, ${outcomes.failed} failed, ${outcomes.unsent} unsent`;
   const limited = paired.ours.filter(isGeneratorLimited).length;
   return [
-    `${model.name} at ${factor}x (${protocol}): deadline ${deadlineMs.toFixed(0)} ms (x-request-timeout-ms), ${connections} connections; peak among closed loops of ${PEAK_CONNECTIONS.join(", ")} connections: ${peakConnections}. Last load: ${counts}; p50 of the answers ${load.latency.p50Ms.toFixed(1)} ms, server ${load.server?.cores.toFixed(2) ?? "?"} cores.`,
+    `${model.name} at ${factor}x (${protocol}): deadline ${deadlineMs.toFixed(0)} ms (x-request-timeout-ms), ${connections} connections; peak among closed loops of ${PEAK_CONNECTIONS.join(", ")} connections: ${peakConnections}. Last load: ${counts}; p50 of the answers ${last.latency.p50Ms.toFixed(1)} ms, server ${last.server?.cores.toFixed(2) ?? "?"} cores.`,
     ...(limited === 0
       ? []
       : [
           `${model.name}: the generator could not keep its rate in ${limited} of ${paired.ours.length} loads; give it more cores.`,
         ]),
-    ...(load.firstError === null ? [] : [`${model.name}: the first refusal: ${load.firstError}`]),
+    ...(last.firstError === null ? [] : [`${model.name}: the first refusal: ${last.firstError}`]),
   ];
 }

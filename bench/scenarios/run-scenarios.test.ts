@@ -12,7 +12,12 @@ import type { Scenario, ScenarioContext } from "./scenario.ts";
 
 function room(isQuick: boolean, lines: string[]): BenchRoom {
   const times = { pairs: 1, warmupMs: 50, durationMs: 200, timeoutMs: 5000 };
-  const load = { connections: 2, generatorThreads: 1, protocols: ["http-json"] as const };
+  const load = {
+    connections: 2,
+    generatorThreads: 1,
+    generator: "auto" as const,
+    protocols: ["http-json"] as const,
+  };
   return {
     settings: { ...times, ...load, quick: isQuick, peers: { startable: [], absent: [] } },
     pinning: NOT_PINNED,

@@ -1,6 +1,7 @@
 import type { InferInput } from "../../protocols/client/inference-client.ts";
 import type { Contender } from "../contender.ts";
 import type { DirectOptions } from "../direct-options.ts";
+import type { GeneratorChoice } from "../generator.ts";
 import type { LoadPlan, Protocol } from "../load-plan.ts";
 import type { LoadResult } from "../load-result.ts";
 import type { BenchModel } from "../models/bench-model.ts";
@@ -40,6 +41,7 @@ export interface ScenarioSettings {
   readonly timeoutMs: number;
   readonly connections: number;
   readonly generatorThreads: number;
+  readonly generator: GeneratorChoice;
   readonly protocols: readonly Protocol[];
   /** Those of bench/peers that were asked for. */
   readonly peers: ChosenPeers;
@@ -53,6 +55,8 @@ export interface LoadChanges {
   readonly warmupMs?: number;
   readonly durationMs?: number;
   readonly timeoutMs?: number;
+  /** Tells the server when an answer is worth nothing any more, and counts outcomes; null (default): no. */
+  readonly deadlineMs?: number | null;
   /** By input name, for dimensions that the model leaves open; else 1. */
   readonly shapes?: ReadonlyMap<string, readonly number[]>;
   /** In place of the model's own or random ones. */

@@ -1,42 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { runBench } from "../command.ts";
-import type { BenchReport } from "../report.ts";
-
-let folder = "";
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "scenarios-test-"));
-});
-after(() => rm(folder, { recursive: true }));
-
-/** Everything is real but the time that it takes. */
-async function quickly(scenario: string, ...more: string[]): Promise<BenchReport> {
-  const json = join(folder, `${scenario}.json`);
-  const html = join(folder, `${scenario}.html`);
-  let stderr = "";
-  const argv = ["--scenario", scenario, "--quick", "--json", json, "--html", html, ...more];
-  const io = {
-    stdout: { write: () => undefined },
-    stderr: { write: (text: string) => (stderr += text) },
-  };
-  const code = await runBench(argv, io);
-  assert.equal(code, 0, stderr);
-  assert.match(await readFile(html, "utf8"), /<h2 id=/);
-  return JSON.parse(await readFile(json, "utf8")) as BenchReport;
-}
-
-function namesOf(report: BenchReport): string[] {
-  return report.scenarios.flatMap((scenario) => scenario.figures.map((figure) => figure.name));
-}
+import { test } from "node:test";
+import { figureNames, runQuickly } from "../testing/run-quickly.ts";
 
 test("throughput: each protocol against fastify, with the server's CPU time and memory", async () => {
-  const report = await quickly("throughput", "--duration-secs", "0.8");
+  const report = await runQuickly("throughput", "--duration-secs", "0.8");
   const protocols = ["http-json", "http-binary", "grpc", "websocket"];
   assert.deepEqual(
-    namesOf(report),
+    figureNames(report),
     protocols.map((name) => `mlp ${name}: requests/s, sluice ${name} / fastify`),
   );
   const [scenario] = report.scenarios;
@@ -53,19 +23,19 @@ test("throughput: each protocol against fastify, with the server's CPU time and 
 });
 
 test("overhead: against the runtime alone and an echo of the same bytes", async () => {
-  const report = await quickly("overhead", "--duration-secs", "0.8");
-  assert.equal(namesOf(report).length, 6);
+  const report = await runQuickly("overhead", "--duration-secs", "0.8");
+  assert.equal(figureNames(report).length, 6);
   const echo = report.scenarios[0]?.runs.find((run) => run.name === "echo http-json");
   assert.ok((echo?.requests ?? 0) > 0);
 });
 
 test("compute-bound: against the runtime alone, with the same batches", async () => {
-  const report = await quickly("compute-bound", "--duration-secs", "0.8");
+  const report = await runQuickly("compute-bound", "--duration-secs", "0.8");
   assert.ok((report.scenarios[0]?.figures[0]?.ratio?.median ?? 0) > 0);
 });
 
 test("memory-by-threads and json-decode need no load to compare", async () => {
-  const report = await quickly("memory-by-threads,json-decode");
+  const report = await runQuickly("memory-by-threads,json-decode");
   assert.deepEqual(
     report.scenarios.map((scenario) => [scenario.name, scenario.failure]),
     [

@@ -7,7 +7,8 @@ import type { SluiceServer } from "../running-server.ts";
 import type { Figure, Series } from "./figure.ts";
 import { barPoint, plainFigure, ratioFigure } from "./figures.ts";
 import { Publisher } from "./hot-swap-publisher.ts";
-import { epochNowMs, planSwaps, type Swap } from "./hot-swap-versions.ts";
+import { planSwaps } from "./hot-swap-versions.ts";
+import { type LoadBesideSwaps, measureBesideSwaps } from "./load-beside-swaps.ts";
 import type { Scenario, ScenarioContext, ScenarioResult } from "./scenario.ts";
 
 const RATE_PER_SEC = 100;
@@ -25,14 +26,6 @@ export const SIBLING_RELOAD: Scenario = {
   bar: `p99 of 100 requests/s while the sibling reloads, against steady: at most ${MAX_RATIO}x`,
   run: runSiblingReload,
 };
-
-/** A load beside which the sibling was replaced. */
-interface ReloadRun {
-  readonly result: LoadResult;
-  /** All that were under way beside it. */
-  readonly swaps: readonly Swap[];
-  readonly endMs: number;
-}
 
 async function runSiblingReload(context: ScenarioContext): Promise<ScenarioResult> {
   const sibling = bigBenchModel(SIBLING_MB);
@@ -62,27 +55,19 @@ function reloadingLoad(
   server: SluiceServer,
   publisher: Publisher,
   plan: LoadPlan,
-): Contender<ReloadRun> {
+): Contender<LoadBesideSwaps> {
   const name = "sluice, sibling reloading";
   return {
     name,
-    async measure() {
-      const stop = publisher.repeat(0);
-      let result: LoadResult;
-      let endMs: number;
-      let swaps: readonly Swap[];
-      try {
-        result = await context.measure(name, server, plan);
-        endMs = epochNowMs();
-      } finally {
-        swaps = await stop();
-      }
-      return { result, swaps, endMs };
-    },
+    measure: () => measureBesideSwaps(publisher, 0, () => context.measure(name, server, plan)),
   };
 }
 
-function describe({ ours, theirs, noisyPairs }: Paired<ReloadRun, LoadResult>): ScenarioResult {
+function describe({
+  ours,
+  theirs,
+  noisyPairs,
+}: Paired<LoadBesideSwaps, LoadResult>): ScenarioResult {
   const reloading = ours.map((run) => run.result);
   const compare = (name: string, unit: string, read: (result: LoadResult) => number) =>
     ratioFigure({
@@ -114,11 +99,11 @@ function describe({ ours, theirs, noisyPairs }: Paired<ReloadRun, LoadResult>): 
   };
 }
 
-function countServed({ swaps, endMs }: ReloadRun): number {
+function countServed({ swaps, endMs }: LoadBesideSwaps): number {
   return swaps.filter((swap) => swap.firstAnswerMs < endMs).length;
 }
 
-function reloadTime(ours: readonly ReloadRun[]): Figure {
+function reloadTime(ours: readonly LoadBesideSwaps[]): Figure {
   const times = ours.flatMap((run) =>
     run.swaps.map((swap) => swap.firstAnswerMs - swap.publishStartMs),
   );

@@ -33,6 +33,8 @@ export interface FakeServer {
   readonly grpc: string;
   /** `authorization` of every inference over HTTP, in order. */
   readonly keys: readonly (string | undefined)[];
+  /** `x-request-timeout-ms` of every inference over HTTP, in order. */
+  readonly deadlines: readonly (string | undefined)[];
   readonly inferCount: number;
   close(): Promise<void>;
 }
@@ -41,11 +43,12 @@ export interface FakeServer {
 export async function startFakeServer(meddle: Meddle = (answer) => answer): Promise<FakeServer> {
   let inferCount = 0;
   const keys: (string | undefined)[] = [];
+  const deadlines: (string | undefined)[] = [];
   const infer = async (request: InferRequest): Promise<InferResponse> => {
     inferCount += 1;
     return await meddle(double(request), inferCount - 1);
   };
-  const http = serveHttp(infer, keys);
+  const http = serveHttp(infer, { keys, deadlines });
   const sockets = serveStream(http, infer);
   const httpPort = await listen(http);
   const grpc = serveGrpc(infer);
@@ -54,6 +57,7 @@ export async function startFakeServer(meddle: Meddle = (answer) => answer): Prom
     url: `http://127.0.0.1:${httpPort}`,
     grpc: `127.0.0.1:${grpcPort}`,
     keys,
+    deadlines,
     get inferCount() {
       return inferCount;
     },
@@ -82,14 +86,22 @@ function double(request: InferRequest): InferResponse {
   };
 }
 
-function serveHttp(infer: Infer, keys: (string | undefined)[]): HttpServer {
+/** Filled as requests come. */
+interface Seen {
+  readonly keys: (string | undefined)[];
+  readonly deadlines: (string | undefined)[];
+}
+
+function serveHttp(infer: Infer, seen: Seen): HttpServer {
   return createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on("data", (part: Buffer) => parts.push(part));
     request.on("end", () => {
       if (request.url === "/v2/models/double") response.end(encodeModelMetadata(FAKE_MODEL));
       else if (request.url === "/v2/models/double/infer") {
-        keys.push(request.headers.authorization);
+        seen.keys.push(request.headers.authorization);
+        const deadline = request.headers["x-request-timeout-ms"];
+        seen.deadlines.push(deadline?.toString());
         const header = request.headers["inference-header-content-length"];
         const jsonBytes = header === undefined ? null : Number(header);
         answerHttp(infer, Buffer.concat(parts), jsonBytes, response);

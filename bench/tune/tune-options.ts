@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import type { GeneratorChoice } from "../generator.ts";
 import {
   addGeneratorFlags,
   addInputFlags,
@@ -26,6 +27,7 @@ export interface TuneOptions {
   readonly durationMs: number;
   readonly timeoutMs: number;
   readonly generatorThreads: number;
+  readonly generator: GeneratorChoice;
   readonly pairs: number;
   readonly maxMs: number;
   /** Empty: all. */
@@ -80,6 +82,7 @@ export function parseTuneOptions(argv: readonly string[], io: BenchIo): TuneOpti
     durationMs: flags.durationSecs * 1000,
     timeoutMs: flags.timeoutSecs * 1000,
     generatorThreads: flags.generatorThreads,
+    generator: flags.generator,
     pairs: flags.pairs,
     maxMs: flags.maxMinutes * 60_000,
     only: flags.only,

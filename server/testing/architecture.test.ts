@@ -27,6 +27,7 @@ const PLANTS: Readonly<Record<string, readonly [file: string, imports: string]>>
   "transport-reaches-models-through-request": ["server/transport/p.ts", "../models/innocent.ts"],
   "access-knows-no-transport": ["server/access/p.ts", "../transport/innocent.ts"],
   "sidecars-speak-the-wire": ["pipelines/p.ts", "../server/models/innocent.ts"],
+  "load-is-made-by-bench": ["pipelines/p-load.ts", "../native/build-load-generator-innocent.ts"],
   "server-knows-no-sidecar": ["server/app.ts", "../bench/innocent.ts"],
   "one-native-seam": ["server/transport/native.ts", "../../native/innocent.ts"],
   "one-socket-seam": ["server/request/r.ts", "uWebSockets.js"],

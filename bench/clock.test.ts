@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { QueueClock } from "./overload-clock.ts";
+import { QueueClock } from "./clock.ts";
 
 test("sleepers wake in the order of their times, never early, whoever asked first", async () => {
   const clock = new QueueClock();

@@ -1,0 +1,130 @@
+#include "web_socket_reader.h"
+
+namespace sluice::load {
+namespace {
+
+constexpr uint8_t kContinuation = 0;
+constexpr uint8_t kBinary = 2;
+constexpr uint8_t kClose = 8;
+constexpr uint8_t kPing = 9;
+constexpr uint8_t kPong = 10;
+constexpr uint8_t kLastBit = 0x80;
+constexpr uint8_t kReservedBits = 0x70;
+constexpr uint8_t kMaskBit = 0x80;
+constexpr size_t kMaxControlBytes = 125;
+
+uint8_t byte_at(std::string_view bytes, size_t at) { return static_cast<uint8_t>(bytes[at]); }
+
+uint64_t big_endian(std::string_view bytes) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < bytes.size(); i += 1) value = value << 8 | byte_at(bytes, i);
+  return value;
+}
+
+}  // namespace
+
+void WebSocketReader::reset() {
+  kept_.clear();
+  parts_.clear();
+  is_fragmented_ = false;
+  message_ = {};
+  replies_.clear();
+}
+
+ReadState WebSocketReader::push(std::string_view bytes) {
+  message_ = {};
+  if (!is_fragmented_) parts_.clear();
+  const bool is_kept = !kept_.empty();
+  // Views of the frames stay valid: what is read lies here until the next call.
+  std::string own;
+  if (is_kept) {
+    kept_.append(bytes);
+    bytes = kept_;
+  }
+  for (;;) {
+    Frame frame;
+    const ReadState whole = read_frame(bytes, &frame);
+    if (whole == ReadState::kBroken) return whole;
+    if (whole == ReadState::kMore) {
+      own = bytes;
+      kept_ = std::move(own);
+      return ReadState::kMore;
+    }
+    const ReadState state = take_frame(frame);
+    bytes.remove_prefix(frame.bytes);
+    if (state == ReadState::kMore) continue;
+    if (state == ReadState::kDone && !(message_.empty() && parts_.empty()) && (is_kept || !bytes.empty())) {
+      // The message must not lie in what is about to change.
+      if (message_.data() != parts_.data()) parts_ = message_;
+      message_ = parts_;
+    }
+    own = bytes;
+    kept_ = std::move(own);
+    return state;
+  }
+}
+
+ReadState WebSocketReader::read_frame(std::string_view bytes, Frame* frame) {
+  if (bytes.size() < 2) return ReadState::kMore;
+  const uint8_t first = byte_at(bytes, 0);
+  const uint8_t second = byte_at(bytes, 1);
+  if ((first & kReservedBits) != 0) return fail("reserved bits in a frame");
+  if ((second & kMaskBit) != 0) return fail("a masked frame from the server");
+  uint64_t size = second;
+  size_t head = 2;
+  if (second >= 126) {
+    head += second == 126 ? 2 : 8;
+    if (bytes.size() < head) return ReadState::kMore;
+    size = big_endian(bytes.substr(2, head - 2));
+  }
+  if (size > static_cast<uint64_t>(kMaxBodyBytes)) return fail("a frame of more than 1 GiB");
+  if (bytes.size() - head < size) return ReadState::kMore;
+  frame->is_last = (first & kLastBit) != 0;
+  frame->opcode = first & 0x0f;
+  frame->payload = bytes.substr(head, size);
+  frame->bytes = head + size;
+  return ReadState::kDone;
+}
+
+ReadState WebSocketReader::take_frame(const Frame& frame) {
+  if (frame.opcode >= kClose) return take_control(frame);
+  if (frame.opcode > kBinary) return fail("a frame of an unknown kind");
+  if ((frame.opcode == kContinuation) != is_fragmented_) return fail("a fragment out of order");
+  if (frame.is_last && !is_fragmented_) {
+    message_ = frame.payload;
+    return ReadState::kDone;
+  }
+  if (parts_.size() + frame.payload.size() > static_cast<size_t>(kMaxBodyBytes)) {
+    return fail("a message of more than 1 GiB");
+  }
+  parts_.append(frame.payload);
+  is_fragmented_ = !frame.is_last;
+  if (is_fragmented_) return ReadState::kMore;
+  message_ = parts_;
+  return ReadState::kDone;
+}
+
+ReadState WebSocketReader::take_control(const Frame& frame) {
+  const std::string_view payload = frame.payload;
+  if (!frame.is_last || payload.size() > kMaxControlBytes) return fail("a control frame that is none");
+  if (frame.opcode == kPong) return ReadState::kMore;
+  if (frame.opcode == kPing) {
+    // The mask of a client's frame may be any number; with 0 the payload stays as it is.
+    replies_ += static_cast<char>(kLastBit | kPong);
+    replies_ += static_cast<char>(kMaskBit | payload.size());
+    replies_.append(4, '\0');
+    replies_.append(payload);
+    return ReadState::kMore;
+  }
+  if (frame.opcode != kClose) return fail("a frame of an unknown kind");
+  const uint64_t code = payload.size() >= 2 ? big_endian(payload.substr(0, 2)) : 1005;
+  problem_ = "closed by the server, code " + std::to_string(code);
+  return ReadState::kBroken;
+}
+
+ReadState WebSocketReader::fail(std::string problem) {
+  problem_ = "expected WebSocket frames, got " + std::move(problem);
+  return ReadState::kBroken;
+}
+
+}  // namespace sluice::load
