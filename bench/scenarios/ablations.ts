@@ -44,6 +44,12 @@ const CHOICES: readonly Choice[] = [
   },
   { name: "batching", on: DEFAULTS, off: pinned("--max-batch-rows", "1"), loads: [TINY, HEAVY] },
   {
+    name: "uWebSockets.js, against node:http",
+    on: DEFAULTS,
+    off: pinned("--http-transport", "node"),
+    loads: [TINY],
+  },
+  {
     name: "two threads that listen, against one",
     on: { flags: ["--threads", "2"], isPinned: false },
     off: { flags: ["--threads", "1"], isPinned: false },
@@ -81,7 +87,7 @@ async function runAblations(context: ScenarioContext): Promise<ScenarioResult> {
     notes: [
       `Closed loop of ${context.settings.connections} connections; all servers run all the time and one is measured at once. A choice pays where requests/s are above 1 or CPU is below.`,
       "On is the default. Servers of the choice about threads are not pinned: they share the generator's cores.",
-      "Without a setting that turns them off, and so left out: the addon's number scanner, uWebSockets.js against node:http.",
+      "The addon's number scanner on and off is in json-decode: it has no setting.",
     ],
   };
 }

@@ -22,10 +22,14 @@ export const JSON_DECODE: Scenario = {
   bar: "at least 5 times",
   async run(context) {
     const { addon, reason } = loadAddon(runtimeLibraryPath());
-    installNumberAccelerator(addon);
+    const figures: Figure[] = [];
     try {
-      const figures: Figure[] = [];
-      for (const numbers of TEXTS) figures.push(await measureTexts(context, numbers));
+      installNumberAccelerator(addon);
+      for (const numbers of TEXTS) figures.push(await measureTexts(context, numbers, BAR));
+      installNumberAccelerator(null);
+      if (addon !== null) {
+        for (const numbers of TEXTS) figures.push(await measureTexts(context, numbers, null));
+      }
       const notes = [
         "In one thread, no server; every message has other bytes than the one before.",
       ];
@@ -37,18 +41,24 @@ export const JSON_DECODE: Scenario = {
   },
 };
 
-async function measureTexts(context: ScenarioContext, numbers: NumberTexts): Promise<Figure> {
+/** @param bar null: the ablation, without the addon's scanner */
+async function measureTexts(
+  context: ScenarioContext,
+  numbers: NumberTexts,
+  bar: typeof BAR | null,
+): Promise<Figure> {
   const pairs = context.settings.quick ? QUICK_MESSAGES : MESSAGES;
+  const what = bar === null ? `${numbers} without the addon` : numbers;
   const repeated = await context.repeat({
-    name: `json-decode ${numbers}`,
+    name: `json-decode ${what}`,
     measure: async () => measureJsonDecode({ numbers, isAlwaysNew: true, pairs }),
   });
   return ratioFigure({
-    name: `${numbers}: messages/s, decoder / JSON.parse + Float32Array.from`,
+    name: `${what}: messages/s, decoder / JSON.parse + Float32Array.from`,
     unit: "/s",
     ours: repeated.results.map((result) => NS_PER_SEC / result.decodeNs.median),
     theirs: repeated.results.map((result) => NS_PER_SEC / result.parseNs.median),
     noisyPairs: repeated.noisyRuns,
-    bar: BAR,
+    bar,
   });
 }
