@@ -15,15 +15,25 @@ export interface ChosenGenerator {
 }
 
 /**
- * Builds what loads over these protocols will ask for: later it would be built on the generator's
- * cores alone, and beside what is measured.
+ * Builds what loads will ask for: later it would be built on the generator's cores alone, and beside
+ * what is measured.
+ * @param protocols of all loads; null: any
  */
 export async function prepareGenerator(
   choice: GeneratorChoice,
-  protocols: readonly Protocol[],
+  protocols: readonly Protocol[] | null,
 ): Promise<void> {
-  const isAskedFor = choice !== "script" && protocols.some((protocol) => protocol !== "grpc");
-  if (isAskedFor) await buildLoadGenerator();
+  const mayAsk = protocols === null || protocols.some((protocol) => protocol !== "grpc");
+  if (choice !== "script" && mayAsk) await buildLoadGenerator();
+}
+
+/**
+ * What both loads of a pair are made by: the two generators take different times, which a ratio of
+ * latencies would show as the servers'.
+ */
+export function generatorOfPair(ours: LoadPlan, theirs: LoadPlan): GeneratorChoice {
+  const isUnspoken = [ours, theirs].some((plan) => explainUnspoken(plan) !== null);
+  return ours.generator === "auto" && isUnspoken ? "script" : ours.generator;
 }
 
 /** @throws Error with the reason when the plan insists on the native one and it cannot be had */

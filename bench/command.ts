@@ -44,7 +44,8 @@ export async function runBench(argv: readonly string[], io: BenchIo): Promise<nu
       return RIGHT;
     }
     const chosen = choose(options);
-    await prepareGenerator(options.generator, options.protocols);
+    const isPlain = options.baseline === null && chosen.scenarios.length === 0;
+    await prepareGenerator(options.generator, isPlain ? options.protocols : null);
     const report = await measure(options, chosen, io);
     await publish(report, options, io);
     return isRight(report) ? RIGHT : WRONG;
@@ -99,7 +100,7 @@ function measure(options: BenchOptions, chosen: Chosen, io: BenchIo): Promise<Be
       options.baseline === null ? [] : await compare(options, { cores, guard }, io);
     const reports = await answerScenarios(options, chosen, { pinned, guard }, io);
     return {
-      schemaVersion: 2,
+      schemaVersion: 3,
       environment,
       settings: settingsOf(options),
       results,

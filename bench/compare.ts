@@ -1,11 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { generatorOfPair } from "./choose-generator.ts";
 import {
   bestDirectBinding,
   type Contender,
   directContender,
   serverContender,
 } from "./contender.ts";
+import type { LoadPlan } from "./load-plan.ts";
 import type { LoadResult } from "./load-result.ts";
 import type { MachineGuard } from "./machine/machine-guard.ts";
 import { describeNoise } from "./machine/noise.ts";
@@ -15,7 +17,7 @@ import type { BenchOptions } from "./options.ts";
 import type { BenchIo } from "./parse-command.ts";
 import { summariseRatios } from "./ratio.ts";
 import type { Comparison } from "./report.ts";
-import { type Paired, type PairListener, runPairs } from "./run-pairs.ts";
+import { assertSameGenerator, type Paired, type PairListener, runPairs } from "./run-pairs.ts";
 import type { RunningServer } from "./running-server.ts";
 import { startFastify } from "./start-baselines.ts";
 import { startSluice } from "./start-sluice.ts";
@@ -47,12 +49,13 @@ export async function compare(
       const sluice = await startSluice({ models, flags }, folder, cores);
       servers.push(sluice);
       const workload = await prepareWorkload(sluice, MODEL, options);
-      const baseline = await startBaseline(options, modelFile, workload, servers, cores);
+      const baselineOf = await startBaseline(options, modelFile, workload, servers, cores);
       const comparisons: Comparison[] = [];
       for (const protocol of options.protocols) {
         const plan = planLoad(protocol, sluice, MODEL, workload, options);
         const name = `sluice ${protocol}`;
         const ours = serverContender(name, plan, options.generatorThreads, sluice.pids);
+        const baseline = baselineOf(plan);
         const paired = await runPairs(ours, baseline, options.pairs, guard, showPair(io));
         comparisons.push(describe(paired, ours.name, baseline.name));
       }
@@ -80,24 +83,28 @@ async function placeModel(modelFile: string, folder: string): Promise<string> {
   return path;
 }
 
+/** @returns the baseline as it is measured beside a plan of ours */
 async function startBaseline(
   options: BenchOptions,
   modelFile: string,
   workload: Workload,
   servers: RunningServer[],
   cores: string | null,
-): Promise<Contender> {
+): Promise<(ours: LoadPlan) => Contender> {
   const { warmupMs, durationMs, intraOpThreads } = options;
   if (options.baseline === "direct") {
     const { inputs } = workload;
     const through = bestDirectBinding();
     const plan = { modelFile, inputs, warmupMs, durationMs, intraOpThreads, through };
-    return directContender(plan, cores);
+    return () => directContender(plan, cores);
   }
   const fastify = await startFastify(modelFile, intraOpThreads, cores);
   servers.push(fastify);
   const plan = planLoad("http-json", fastify, MODEL, workload, options);
-  return serverContender("fastify http-json", plan, options.generatorThreads, fastify.pids);
+  return (ours) => {
+    const paired = { ...plan, generator: generatorOfPair(ours, plan) };
+    return serverContender("fastify http-json", paired, options.generatorThreads, fastify.pids);
+  };
 }
 
 function describe(
@@ -105,6 +112,7 @@ function describe(
   ours: string,
   baseline: string,
 ): Comparison {
+  assertSameGenerator(paired);
   const ratioOf = (read: (result: LoadResult) => number) =>
     summariseRatios(paired.ours.map(read), paired.theirs.map(read), paired.noisyPairs);
   return {

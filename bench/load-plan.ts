@@ -16,7 +16,7 @@ export interface Endpoints {
   readonly grpc: string | null;
 }
 
-/** All that one generator thread needs; plain data. */
+/** All that one generator, a thread or a process, needs; plain data. */
 export interface LoadPlan {
   readonly protocol: Protocol;
   readonly endpoints: Endpoints;

@@ -1,7 +1,7 @@
 import { Histogram, type HistogramSnapshot } from "./histogram.ts";
 import { Timeline, type TimelineTally } from "./timeline.ts";
 
-/** What one generator thread saw, as plain data. */
+/** What one generator saw, as plain data. */
 export interface LoadTally {
   readonly latency: HistogramSnapshot;
   /** How long after its intended start each request was sent; empty in the closed loop. */

@@ -39,9 +39,9 @@ export interface LoadResult {
   readonly generator: GeneratorKind | null;
   /** Why `auto` did without the native generator; null where that is no loss. */
   readonly generatorReason: string | null;
-  /** Busiest generator thread, 0-1; near 1 in the closed loop the generator may be the limit. */
+  /** Of the busiest generator, 0-1; near 1 it may be the limit. In the open loop the script one polls, which counts. */
   readonly generatorUtilization: number;
-  /** CPU time of the generator's threads for each answer; null where it cannot be read. */
+  /** CPU time of the generators for each answer; null where it cannot be read. */
   readonly generatorCpuUsPerAnswer: number | null;
   /** p99 of how late the generator itself was, the worst of its threads; null where it was not asked. */
   readonly generatorDelayP99Ms: number | null;
@@ -75,7 +75,7 @@ export interface LoadRunFacts {
   readonly usage: ServerUsage | null;
 }
 
-/** Adds up what the generator threads saw. */
+/** Adds up what the generators saw. */
 export function summariseLoad(facts: LoadRunFacts, tallies: readonly LoadTally[]): LoadResult {
   const latency = new Histogram();
   const lateness = new Histogram();

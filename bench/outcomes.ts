@@ -3,7 +3,7 @@ export interface Outcomes {
   /** Right answers within the deadline, counted from the intended start. */
   readonly inTime: number;
   readonly late: number;
-  /** `queue-full`: HTTP 503 or 429 with Retry-After. */
+  /** `queue-full`: HTTP 503 or 429. */
   readonly refused: number;
   /** `deadline-exceeded`: HTTP 504, or silence until the client gave up. */
   readonly expired: number;

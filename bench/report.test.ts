@@ -88,7 +88,7 @@ test("each thing that makes figures doubtful has its warning, and a clean run ha
   assert.deepEqual(collectWarnings(ENVIRONMENT, [resultOf({})], [], []), []);
   const cases: [Parameters<typeof resultOf>[0], RegExp][] = [
     [{ errorCount: 3, firstError: "queue-full: full" }, /3 requests failed; the first: queue-full/],
-    [{ ratePerSec: 900, unsent: 7 }, /did not keep 900\/s: 7 requests/],
+    [{ ratePerSec: 900, unsent: 7 }, /900\/s were not kept up: 7 requests/],
     [{ generatorUtilization: 0.95 }, /95 % busy/],
     [{ ratePerSec: 10, sendLatenessP99Ms: 5 }, /5\.0 ms late/],
     [{ requests: 100 }, /100 answers are too few/],

@@ -20,7 +20,7 @@ export interface Comparison {
 
 /** What `sluice bench` writes as JSON. Times are milliseconds; nothing in it is secret. */
 export interface BenchReport {
-  readonly schemaVersion: 2;
+  readonly schemaVersion: 3;
   readonly environment: Environment;
   /** The model and how it was asked; null where a default was taken. */
   readonly settings: Readonly<Record<string, string | number | boolean | null>>;

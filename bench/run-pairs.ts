@@ -1,4 +1,5 @@
 import type { Contender } from "./contender.ts";
+import type { LoadResult } from "./load-result.ts";
 import type { MachineGuard } from "./machine/machine-guard.ts";
 import type { NoiseReading } from "./machine/noise.ts";
 
@@ -53,6 +54,18 @@ export async function runPairs<O, T>(
     onPair({ pair, pairs, ours: oursAll.at(-1) as O, theirs: theirsAll.at(-1) as T, noise });
   }
   return { ours: oursAll, theirs: theirsAll, noisyPairs };
+}
+
+/** @throws Error where the two sides of a pair were driven by different generators */
+export function assertSameGenerator({ ours, theirs }: Paired<LoadResult, LoadResult>): void {
+  ours.forEach((mine, i) => {
+    const other = theirs[i];
+    if (other === undefined || mine.generator === null || other.generator === null) return;
+    if (mine.generator === other.generator) return;
+    throw new Error(
+      `${mine.name} was driven by the ${mine.generator} generator and ${other.name} by the ${other.generator} one: they cannot be compared`,
+    );
+  });
 }
 
 /** One side alone, measured `runs` times. */

@@ -10,7 +10,7 @@ export interface TimelineSlice {
   readonly maxMs: number;
 }
 
-/** What one generator thread saw; latencies in milliseconds, slice by slice. */
+/** What one generator saw; latencies in milliseconds, slice by slice. */
 export interface TimelineTally {
   readonly sliceMs: number;
   readonly latencies: readonly Float32Array[];

@@ -3,8 +3,10 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { inspectModel } from "../protocols/onnx/inspect-model.ts";
+import { prepareGenerator } from "./choose-generator.ts";
 import { bestDirectBinding } from "./contender.ts";
 import { describeEnvironment, type Environment } from "./environment.ts";
+import type { GeneratorKind } from "./generator.ts";
 import { createInputPool } from "./input-pool.ts";
 import { createMachineGuard, type MachineGuard } from "./machine/machine-guard.ts";
 import { NOT_PINNED } from "./machine/pinning.ts";
@@ -23,6 +25,7 @@ import {
   renderComment,
   renderTuneJson,
   renderTuneMarkdown,
+  type TuneLoad,
   type TuneReport,
 } from "./tune/tune-report.ts";
 import { TUNED_KEYS, type TunedSettings } from "./tune/tuned-settings.ts";
@@ -89,14 +92,15 @@ function measure(options: TuneOptions, settingsText: string, io: BenchIo): Promi
       pinning: NOT_PINNED,
       reason: "the settings are about all cores",
     });
+    await prepareGenerator(options.generator, [options.protocol]);
     const room = { options, modelFile, workload, folder, guard };
-    const { result, warnings } = await search(room, plan, start, io);
+    const { result, warnings, generator } = await search(room, plan, start, io);
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const conclusion = conclude(result, plan.axes, options.p99LimitMs);
     return {
       environment,
       model: { file: basename(options.modelFile), sha256, bytes: bytes.length },
-      load: loadOf(options, workload),
+      load: { ...loadOf(options, workload), generator },
       engine: isNative ? "native" : "portable",
       result,
       conclusion,
@@ -124,14 +128,23 @@ async function search(
   { axes }: AxisPlan,
   start: TunedSettings,
   io: BenchIo,
-): Promise<{ result: SearchResult; warnings: readonly string[] }> {
+): Promise<{
+  readonly result: SearchResult;
+  readonly warnings: readonly string[];
+  readonly generator: GeneratorKind | null;
+}> {
   const { p99LimitMs, maxMs } = room.options;
   const log = (line: string) => io.stderr.write(`${line}\n`);
   const lab = new TuneLab({ ...room, deadlineMs: performance.now() + maxMs, log });
   try {
     const cores = availableParallelism();
     const result = await searchSettings({ axes, start, cores, p99LimitMs }, lab);
-    return { result, warnings: warnBusyGenerator(lab.generatorUtilization) };
+    const { generator, generatorReason, generatorUtilization } = lab;
+    const warnings = [
+      ...warnScriptGenerator(generatorReason),
+      ...warnBusyGenerator(generatorUtilization),
+    ];
+    return { result, warnings, generator };
   } finally {
     await lab.close();
   }
@@ -181,7 +194,7 @@ function rowsOf({ inputs }: Workload): number {
   return Math.max(1, ...inputs.map((request) => request.inputs[0]?.shape[0] ?? 1));
 }
 
-function loadOf(options: TuneOptions, workload: Workload): TuneReport["load"] {
+function loadOf(options: TuneOptions, workload: Workload): Omit<TuneLoad, "generator"> {
   const { protocol, connections, inputFile, pairs, p99LimitMs } = options;
   const shapes = [...options.shapes].map(([name, dims]) => `${name}=${dims.join(",")}`);
   return {
@@ -197,6 +210,10 @@ function warnBusyMachine({ loadAverage, cores }: Environment): string[] {
   return loadAverage > cores / 2
     ? [`the machine was busy before the run: load ${loadAverage.toFixed(1)} on ${cores} cores`]
     : [];
+}
+
+function warnScriptGenerator(reason: string | null): string[] {
+  return reason === null ? [] : [`the native generator was not to be had (${reason})`];
 }
 
 function warnBusyGenerator(utilization: number): string[] {

@@ -4,7 +4,7 @@ import { explainNoResult } from "./ratio.ts";
 import { allResults, type Comparison } from "./report.ts";
 import type { ScenarioReport } from "./scenarios/scenario-report.ts";
 
-/** A closed loop whose generator is this busy may measure the generator. */
+/** A load whose generator is this busy may measure the generator. */
 const BUSY_GENERATOR = 0.9;
 const LATE_MS = 1;
 /** Below it p99.9 is one or two requests. */
@@ -45,7 +45,9 @@ function explainResult(result: LoadResult): string[] {
   if (result.generatorReason !== null) {
     warnings.push(`the native generator was not to be had (${result.generatorReason})`);
   }
-  if (result.ratePerSec === null && result.generatorUtilization > BUSY_GENERATOR) {
+  // In the open loop the script generator polls between two starts, which counts as work.
+  const tellsWork = result.ratePerSec === null || result.generator === "native";
+  if (tellsWork && result.generatorUtilization > BUSY_GENERATOR) {
     const percent = Math.round(result.generatorUtilization * 100);
     warnings.push(
       `the load generator was ${percent} % busy and may be the limit; try --generator-threads`,
@@ -67,7 +69,7 @@ function explainFailures(result: LoadResult): string[] {
   }
   if (result.unsent > 0) {
     warnings.push(
-      `the server did not keep ${result.ratePerSec}/s: ${result.unsent} requests were never sent, so the percentiles are too low`,
+      `${result.ratePerSec}/s were not kept up: ${result.unsent} requests were never sent, so the percentiles are too low`,
     );
   }
   return warnings;

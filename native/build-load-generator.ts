@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -24,6 +24,8 @@ const BUILD_FOLDER = fileURLToPath(new URL("./build-load/", import.meta.url));
 const NAME = "load-generator-";
 const COMPILE_FLAGS = [...WARNING_FLAGS, "-O2"];
 const LINK_FLAGS = ["-pthread"];
+
+const UNUSED_MS = 24 * 60 * 60 * 1000;
 
 let building: Promise<LoadGeneratorBuild> | null = null;
 
@@ -57,18 +59,25 @@ async function build(tools: Toolchain): Promise<string> {
   const objects = await compileAll(tools, listSources(SOURCE_FOLDER));
   const name = NAME + hashOf(...objects, ...tools.linkFlags, keyOf(tools.compiler));
   const file = join(BUILD_FOLDER, name);
-  if (existsSync(file)) return file;
+  if (existsSync(file)) {
+    // In use, as removeOthers sees it.
+    utimesSync(file, new Date(), new Date());
+    return file;
+  }
   await link(tools, objects, file);
   removeStaleObjects(BUILD_FOLDER, objects);
   removeOthers(name);
   return file;
 }
 
-/** A process that runs keeps the file that it has; none is half written under its name. */
+/** A bench that runs starts its executable again for each load: only what nobody used for long goes. */
 function removeOthers(name: string): void {
+  const oldestMs = Date.now() - UNUSED_MS;
   for (const other of readdirSync(BUILD_FOLDER)) {
-    const isOld = other.startsWith(NAME) && other !== name && !other.includes(".");
-    if (isOld) rmSync(join(BUILD_FOLDER, other), { force: true });
+    if (!other.startsWith(NAME) || other === name) continue;
+    const path = join(BUILD_FOLDER, other);
+    if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) < oldestMs)
+      rmSync(path, { force: true });
   }
 }
 

@@ -5,7 +5,15 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 
@@ -15,6 +23,8 @@ export const WARNING_FLAGS: readonly string[] = "-std=c++20 -pthread -Wall -Wext
 );
 /** Node's own process brings no libstdc++ that a build on another system could count on. */
 const STATIC_RUNTIME_FLAGS = ["-static-libstdc++", "-static-libgcc"];
+
+const STALE_MS = 60 * 60 * 1000;
 
 export interface Compiler {
   /** A command and flags of its own. */
@@ -165,10 +175,14 @@ export async function link(
   });
 }
 
-/** Removes objects of earlier sources, but none that another build may be writing. */
+/** Removes objects of earlier sources, but none so young that another build may need it yet. */
 export function removeStaleObjects(buildFolder: string, objects: readonly string[]): void {
   const kept = new Set(objects.map((path) => basename(path)));
+  const oldestMs = Date.now() - STALE_MS;
   for (const name of readdirSync(buildFolder)) {
-    if (!kept.has(name) && name.endsWith(".o")) rmSync(join(buildFolder, name), { force: true });
+    if (kept.has(name) || !name.endsWith(".o")) continue;
+    const path = join(buildFolder, name);
+    const isStale = (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) < oldestMs;
+    if (isStale) rmSync(path, { force: true });
   }
 }

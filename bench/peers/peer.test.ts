@@ -7,8 +7,8 @@ import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { createGrpcClient } from "../../protocols/client/grpc-client.ts";
 import { createHttpClient } from "../../protocols/client/http-client.ts";
 import type { ControlClient, InferenceClient } from "../../protocols/client/inference-client.ts";
+import { isRunning } from "../machine/is-running.ts";
 import { mlpModel } from "../mlp-model.ts";
-import { isRunning } from "../testing/is-running.ts";
 import { describePeers, findPeer, PEERS, type RunningPeer, startPeer } from "./peer.ts";
 import { peerFile } from "./peer-environment.ts";
 

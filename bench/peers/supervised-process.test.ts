@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { findProgram } from "../../server/testing/skip.ts";
-import { isRunning } from "../testing/is-running.ts";
+import { isRunning } from "../machine/is-running.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 
 /** A server that ignores SIGTERM and has a daemon, which left its session and lost its parent. */

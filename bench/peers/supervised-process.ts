@@ -2,6 +2,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as startTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
+import { isRunning } from "../machine/is-running.ts";
 import { readProcessTree } from "../machine/process-tree.ts";
 import { peerFile } from "./peer-environment.ts";
 
@@ -18,6 +19,8 @@ export interface SupervisedOptions {
 const OUTPUT_TAIL_CHARS = 4000;
 /** The keeper gives the tree 10 s to end by itself. */
 const KILL_AFTER_MS = 20_000;
+const GONE_WITHIN_MS = 5000;
+const GONE_POLL_MS = 10;
 
 /**
  * A Python server with all its processes, under python/keeper.py. Its standard input is the leash:
@@ -82,6 +85,9 @@ export class SupervisedProcess {
     }, KILL_AFTER_MS);
     await this.#ended;
     clearTimeout(killer);
+    // What was killed last may take a moment to be gone.
+    const deadlineMs = performance.now() + GONE_WITHIN_MS;
+    while (last.some(isRunning) && performance.now() < deadlineMs) await setTimeout(GONE_POLL_MS);
   }
 }
 

@@ -123,7 +123,7 @@ export class BenchContext implements ScenarioContext {
       outputs: known.description.outputs,
       inputs,
       comparesValues: changes.comparesValues ?? true,
-      generator: settings.generator,
+      generator: changes.generator ?? settings.generator,
       connections: changes.connections ?? settings.connections,
       shape: {
         ratePerSec: changes.ratePerSec ?? null,

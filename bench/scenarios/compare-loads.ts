@@ -1,6 +1,6 @@
 import type { Contender } from "../contender.ts";
 import type { LoadResult } from "../load-result.ts";
-import type { Paired } from "../run-pairs.ts";
+import { assertSameGenerator, type Paired } from "../run-pairs.ts";
 import type { Bar, Figure } from "./figure.ts";
 import { ratioFigure } from "./figures.ts";
 import type { ScenarioContext } from "./scenario.ts";
@@ -25,6 +25,7 @@ export async function compareLoads(
 ): Promise<ComparedLoads> {
   const { ours, theirs } = sides;
   const paired = await context.pairs(ours, theirs);
+  assertSameGenerator(paired);
   for (const result of [...paired.ours, ...paired.theirs]) assertFaultless(result);
   const throughput = ratioFigure({
     name: `${what}: requests/s, ${ours.name} / ${theirs.name}`,

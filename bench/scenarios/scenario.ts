@@ -49,6 +49,8 @@ export interface ScenarioSettings {
 
 export interface LoadChanges {
   readonly protocol?: Protocol;
+  /** In place of the settings'. */
+  readonly generator?: GeneratorChoice;
   readonly connections?: number;
   /** null: closed loop, the default. */
   readonly ratePerSec?: number | null;

@@ -1,3 +1,4 @@
+import { generatorOfPair } from "../choose-generator.ts";
 import type { LoadResult } from "../load-result.ts";
 import type { BenchModel } from "../models/bench-model.ts";
 import { IMAGE, MLP, TEXT, TREES, VAD } from "../models/bench-models.ts";
@@ -57,7 +58,8 @@ class Findings {
     const middle = sorted[sorted.length >> 1];
     if (middle === undefined) return;
     const { xAxis, points } = percentilePoints(middle.latency);
-    const axes = { plot: `Latency, closed loop: ${model}`, name: side, xAxis, yAxis: "ms" };
+    const name = middle.generator === "script" ? `${side}, script generator` : side;
+    const axes = { plot: `Latency, closed loop: ${model}`, name, xAxis, yAxis: "ms" };
     this.#series.push(lineSeries(axes, points));
   }
 
@@ -77,10 +79,12 @@ async function measureModel(
   const file = await context.writeModel(model);
   const sluice = await context.startSluice({ models: { [model.name]: file }, flags: [] });
   const fastify = await context.startFastify(file, null);
-  const theirs = context.contender("fastify", fastify, context.planLoad(fastify, model.name));
+  const baseline = context.planLoad(fastify, model.name);
   for (const protocol of context.settings.protocols) {
     const plan = context.planLoad(sluice, model.name, { protocol });
+    const generator = generatorOfPair(plan, baseline);
     const ours = context.contender(`sluice ${protocol}`, sluice, plan);
+    const theirs = context.contender("fastify", fastify, { ...baseline, generator });
     const hasBar = model === MLP && protocol === "http-json";
     const bar = hasBar ? FASTIFY_BAR : null;
     const what = `${model.name} ${protocol}`;

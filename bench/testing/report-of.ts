@@ -16,7 +16,7 @@ export const ENVIRONMENT: Environment = {
 /** A report of nothing; `changes` wins. */
 export function reportOf(changes: Partial<BenchReport>): BenchReport {
   return {
-    schemaVersion: 2,
+    schemaVersion: 3,
     environment: ENVIRONMENT,
     settings: {},
     results: [],

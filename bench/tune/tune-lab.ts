@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { GeneratorKind } from "../generator.ts";
 import type { LoadResult } from "../load-result.ts";
 import type { MachineGuard } from "../machine/machine-guard.ts";
 import { planLoad, type Workload } from "../measure-server.ts";
@@ -41,8 +42,12 @@ export class TuneLab implements Lab {
   readonly #servers = new Map<string, RunningServer>();
   #homes = 0;
   #longestMs = 0;
-  /** Of the busiest generator thread in any run, 0-1. */
+  /** Of the busiest generator in any run, 0-1. */
   generatorUtilization = 0;
+  /** Of all loads; null before the first. */
+  generator: GeneratorKind | null = null;
+  /** Why it is not the native one; null where that is no loss. */
+  generatorReason: string | null = null;
 
   constructor(room: TuneRoom) {
     this.#room = room;
@@ -147,6 +152,8 @@ export class TuneLab implements Lab {
     }
     const busiest = Math.max(this.generatorUtilization, result.generatorUtilization);
     this.generatorUtilization = busiest;
+    this.generator = result.generator;
+    this.generatorReason = result.generatorReason;
     return result;
   }
 

@@ -1,4 +1,5 @@
 import type { Environment } from "../environment.ts";
+import type { GeneratorKind } from "../generator.ts";
 import type { NoiseReading } from "../machine/noise.ts";
 import { renderMarkdownTable } from "../report/markdown-table.ts";
 import { describeMedian, describeNoises, figure, ratioCells } from "../report.ts";
@@ -27,6 +28,8 @@ export interface TuneLoad {
   readonly warmupSecs: number;
   readonly pairs: number;
   readonly p99LimitMs: number | null;
+  /** null: nothing was measured. */
+  readonly generator: GeneratorKind | null;
 }
 
 /** What `sluice tune` measured and what it makes of that. Nothing in it is secret. */
@@ -56,7 +59,7 @@ export function renderTuneMarkdown(report: TuneReport): string {
   const { environment, load, result, model } = report;
   const parts = [
     `${environment.date} | Node ${environment.node} | ${environment.platform} | ${environment.cores} x ${environment.cpu} | ${describeNoises(report.noise)}`,
-    `${model.file}, sha256 ${model.sha256} | ${report.engine} engine | ${load.protocol}, ${load.connections} connections, ${load.rows} rows a request | ${load.pairs} pairs of ${load.durationSecs} s`,
+    `${model.file}, sha256 ${model.sha256} | ${report.engine} engine | ${load.protocol}, ${load.connections} connections, ${load.rows} rows a request, ${load.generator ?? "no"} generator | ${load.pairs} pairs of ${load.durationSecs} s`,
     `start: ${describeSettings(result.start)}`,
   ];
   if (result.trials.length > 0) parts.push(renderMarkdownTable(HEAD, result.trials.map(trialRow)));
