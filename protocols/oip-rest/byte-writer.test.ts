@@ -67,6 +67,16 @@ describe("ByteWriter", () => {
     assert.ok(small.buffer.byteLength < 100_000, "a small message keeps no large one's memory");
   });
 
+  test("a large message that was not taken leaves no memory behind", () => {
+    const writer = new ByteWriter();
+    writer.text("é".repeat(1_000_000));
+    writer.begin();
+    writer.ascii("{}");
+    const message = writer.take();
+    assert.equal(textOf(message), "{}");
+    assert.ok(message.buffer.byteLength < 100_000);
+  });
+
   test("text taken as ASCII leaves the writer empty", () => {
     const writer = new ByteWriter();
     for (const text of ["one", "two", "3".repeat(60_000)]) {
@@ -74,6 +84,9 @@ describe("ByteWriter", () => {
       assert.equal(writer.takeAscii(), text);
       assert.equal(writer.length, 0);
     }
+    writer.begin();
+    writer.ascii("x");
+    assert.ok(writer.take().buffer.byteLength < 60_000);
   });
 
   test("property: quoted is JSON.stringify", () => {

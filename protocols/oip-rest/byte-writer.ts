@@ -6,6 +6,8 @@ const SLAB_BYTES = 16 * 1024;
 const MAX_PLAIN_CHARS = 128;
 /** Anything but printable ASCII, a quote or a backslash: what JSON.stringify may escape. */
 const SPECIAL = /[^ !#-[\]-~]/;
+/** From here on counting the bytes costs less than room for three times as many. */
+const LONG_CHARS = 1024;
 /** UTF-8 takes no more bytes for one UTF-16 unit. */
 const MAX_UTF8_BYTES = 3;
 
@@ -23,6 +25,8 @@ export class ByteWriter {
   /** Begins a message; one that was begun and not taken is forgotten. */
   begin(): void {
     this.#at = this.#from;
+    // That of a large one that was not taken.
+    if (this.#capacity > SLAB_BYTES) this.#renew();
   }
 
   /** Bytes of the message so far. */
@@ -63,7 +67,8 @@ export class ByteWriter {
 
   /** Any text, as UTF-8. */
   text(text: string): void {
-    this.reserve(MAX_UTF8_BYTES * text.length);
+    const isLong = text.length > LONG_CHARS;
+    this.reserve(isLong ? Buffer.byteLength(text) : MAX_UTF8_BYTES * text.length);
     this.#at += this.#memory.write(text, this.#at, "utf8");
   }
 
@@ -113,7 +118,8 @@ export class ByteWriter {
   /** To new memory, with the message so far: twice its length at least, that growing costs little. */
   #move(bytes: number): void {
     const { length } = this;
-    this.#capacity = Math.max(SLAB_BYTES, 2 * (length + bytes));
+    // Half again as much: what grows in many steps is copied few times, and little is left over.
+    this.#capacity = Math.max(SLAB_BYTES, Math.ceil(1.5 * (length + bytes)));
     const memory = Buffer.allocUnsafeSlow(this.#capacity);
     memory.set(this.#memory.subarray(this.#from, this.#at));
     this.#memory = memory;

@@ -94,6 +94,29 @@ describe("Placement", () => {
     assert.equal(each.isInline, false);
   });
 
+  it("demotes what is dear on the whole, though it is so seldom", () => {
+    const each = proved();
+    for (let i = 0; i < 200 && each.isInline; i += 1) {
+      each.observeInline(1, i % 11 === 0 ? 19 * BUDGET_US : 20, i);
+    }
+    assert.equal(each.isInline, false);
+  });
+
+  it("forgets what it demoted for", () => {
+    const each = proved();
+    overrun(each, 1000);
+    assert.notEqual(backAfter(each, 1000), Number.POSITIVE_INFINITY);
+    each.observeInline(1, BUDGET_US + 1, 3000);
+    assert.equal(each.isInline, true);
+  });
+
+  it("learns little of an overrun: small batches stay", () => {
+    const each = proved();
+    for (let i = 0; i < 20; i += 1) each.observeInline(1, 20, i);
+    each.observeInline(1, 15 * BUDGET_US, 1000);
+    assert.equal(each.fitsInline(1), true);
+  });
+
   it("demotes what overruns one run in five", () => {
     const each = proved();
     for (let i = 0; i < 100; i += 1) each.observeInline(1, i % 5 === 0 ? BUDGET_US + 1 : 20, i);

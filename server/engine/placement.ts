@@ -19,6 +19,8 @@ const STEADY_BACKOFFS = 10;
  */
 const KEEP_OVERRUNS = 0.95;
 const MOST_OVERRUNS = 2.5;
+/** Over about the last 50 runs. */
+const KEEP_MEAN = 0.98;
 /** What is learned of an overrun: enough to keep such batches away, little enough to forget. */
 const LEARNED_BUDGETS = 2;
 /** A run of so many budgets is no noise: the class must be good for minutes before that is forgotten. */
@@ -35,8 +37,8 @@ const US_PER_MS = 1000;
  * an upper bound: of those that prove a class cheap the best counts, and once it is proved they may
  * only lower what is predicted.
  *
- * A class that overruns the budget three times in short order, or once by far, is demoted to the
- * engine. It comes back after a back-off that doubles while that goes on, once engine runs say again
+ * A class that overruns the budget three times in short order, once by far, or so that its mean is
+ * beyond it, is demoted to the engine. It comes back after a back-off that doubles while that goes on, once engine runs say again
  * that it is cheap.
  */
 export class Placement {
@@ -44,6 +46,8 @@ export class Placement {
   readonly #cost = new CostModel();
   #isInline = false;
   #overruns = 0;
+  /** Of all that runs here, whatever it was. */
+  #meanUs = 0;
   #inlineSinceMs = 0;
   #backoffMs = 0;
   #steadyMs = 0;
@@ -78,10 +82,14 @@ export class Placement {
   observeInline(rows: number, cpuUs: number, nowMs: number): void {
     this.#cost.learn(rows, Math.min(cpuUs, LEARNED_BUDGETS * this.#budgetUs));
     this.#overruns *= KEEP_OVERRUNS;
+    this.#meanUs += (1 - KEEP_MEAN) * (cpuUs - this.#meanUs);
     if (cpuUs <= this.#budgetUs) return;
     this.#overruns += 1;
     const isGross = cpuUs > GROSS_BUDGETS * this.#budgetUs;
-    if (isGross || this.#overruns > MOST_OVERRUNS) this.#demote(nowMs, isGross);
+    const isFrequent = this.#overruns > MOST_OVERRUNS;
+    // What a value makes dear now and then is no accident, however rare, when it is the cost.
+    const isDear = this.#meanUs > this.#budgetUs;
+    if (isGross || isFrequent || isDear) this.#demote(nowMs, isGross);
   }
 
   /** A run on an engine thread ended. */
@@ -120,6 +128,7 @@ export class Placement {
     this.#backMs = nowMs + this.#backoffMs;
     this.#isInline = false;
     this.#overruns = 0;
+    this.#meanUs = 0;
     this.#forgetProof();
   }
 
