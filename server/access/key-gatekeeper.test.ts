@@ -56,6 +56,28 @@ describe("the key gatekeeper", () => {
     assert.deepEqual(denials, []);
   });
 
+  it("knows a key again, and no other; not when it is expired, revoked or gone", () => {
+    let nowMs = NOW;
+    const expiresAt = new Date(NOW + 1000).toISOString();
+    const { record, text } = makeKey({ expiresAt });
+    const { gatekeeper, denials } = gate([record], () => nowMs);
+    const ask = (key: string) => codeOf(() => gatekeeper.authenticate(key));
+    assert.equal(gatekeeper.authenticate(text), gatekeeper.authenticate(text));
+    const last = text.at(-1) === "A" ? "B" : "A";
+    assert.equal(ask(`${text.slice(0, -1)}${last}`), "unauthenticated");
+    nowMs = NOW + 1000;
+    assert.equal(ask(text), "unauthenticated");
+    nowMs = NOW;
+    assert.equal(ask(text), "ok");
+    gatekeeper.replace([{ ...record, revokedAt: expiresAt }]);
+    assert.equal(ask(text), "unauthenticated");
+    gatekeeper.replace([]);
+    assert.equal(ask(text), "unauthenticated");
+    gatekeeper.replace([{ ...record, name: "renamed" }]);
+    assert.equal(gatekeeper.authenticate(text).name, "renamed");
+    assert.equal(denials.length, 4);
+  });
+
   it("works on records that came by message", () => {
     const { record, text } = makeKey();
     const { gatekeeper } = gate(structuredClone([record]));

@@ -6,6 +6,8 @@
 export function readCredential(header: (name: string) => string | null): string | null {
   const authorization = header("authorization");
   if (authorization === null) return header("x-api-key");
-  const isBearer = authorization.slice(0, 7).toLowerCase() === "bearer ";
+  // First as nearly everyone writes it: folding case costs a call for each request.
+  const isBearer =
+    authorization.startsWith("Bearer ") || authorization.slice(0, 7).toLowerCase() === "bearer ";
   return isBearer ? authorization.slice(7).trim() : null;
 }
