@@ -10,11 +10,17 @@ export type GeneratorChoice = (typeof GENERATOR_CHOICES)[number];
 /** What one generator saw of its share of a load, and of itself. */
 export interface GeneratorReport {
   readonly tally: LoadTally;
-  /** Share of the load's time in which it had something to do, 0-1. */
+  /**
+   * Share of the load's time in which it had something to do, 0-1. In the native one, waiting for the
+   * exact moment of a start is nothing to do.
+   */
   readonly utilization: number;
   /** CPU time of the generator for each answer, warm-up included; null where it cannot be read. */
   readonly cpuUsPerAnswer: number | null;
-  /** p99 of how late something came to be done that should have been done then. */
+  /**
+   * p99 of how late it did something: in the native one's open loop, starts that a free connection
+   * waited for; else timers. An answer that lay unread shows in `utilization` alone.
+   */
   readonly delayP99Ms: number;
 }
 

@@ -37,3 +37,11 @@ test("a field that is not there is said, not made up", () => {
   const frame = new FrameReader(Buffer.from([65, 9, 0, 0, 0, 1]));
   assert.throws(() => frame.bytes(), /a frame 'A' is cut short/);
 });
+
+test("a frame whose length no field holds is refused in words", () => {
+  // Never touched, so it takes no memory.
+  const bytes = new Uint8Array(2 ** 30);
+  const frame = new FrameWriter("P").text(bytes).text(bytes).text(bytes);
+  assert.equal(frame.parts().length, 8);
+  assert.throws(() => frame.text(bytes).parts(), /less than 4 GiB, got 4294967313 bytes/);
+});

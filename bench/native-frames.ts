@@ -5,6 +5,7 @@
  */
 
 const LENGTH_BYTES = 4;
+const END_OF_LENGTHS = 2 ** (8 * LENGTH_BYTES);
 
 /** Fields of one frame, in order. */
 export class FrameWriter {
@@ -36,8 +37,11 @@ export class FrameWriter {
     return this.u32(bytes.byteLength).#add(bytes);
   }
 
-  /** The whole frame, to be written in this order. */
+  /** The whole frame, to be written in this order. @throws RangeError for one of 4 GiB or more */
   parts(): readonly Uint8Array[] {
+    if (this.#bytes >= END_OF_LENGTHS) {
+      throw new RangeError(`expected a frame of less than 4 GiB, got ${this.#bytes} bytes`);
+    }
     const length = Buffer.allocUnsafe(LENGTH_BYTES);
     length.writeUInt32LE(this.#bytes);
     return [length, ...this.#parts];

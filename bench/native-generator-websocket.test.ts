@@ -22,7 +22,10 @@ function frameEnd(bytes: Buffer): number | null {
 
 describe("what a server may do on a WebSocket", { skip }, () => {
   /** Answers the opening request, which is the only HTTP of the connection. */
-  async function againstFrames(send: (socket: Socket) => void): Promise<LoadResult> {
+  async function againstFrames(
+    send: (socket: Socket) => void,
+    takePong: () => void = () => undefined,
+  ): Promise<LoadResult> {
     const http = createServer();
     http.on("upgrade", (request, socket) => {
       const key = request.headers["sec-websocket-key"] ?? "";
@@ -37,9 +40,10 @@ describe("what a server may do on a WebSocket", { skip }, () => {
       socket.on("data", (chunk: Buffer) => {
         pending = Buffer.concat([pending, chunk]);
         for (let end = frameEnd(pending); end !== null; end = frameEnd(pending)) {
-          const isText = ((pending[0] ?? 0) & 15) === 1;
+          const opcode = (pending[0] ?? 0) & 15;
           pending = pending.subarray(end);
-          if (isText) send(socket as Socket);
+          if (opcode === 1) send(socket as Socket);
+          if (opcode === 10) takePong();
         }
       });
     });
@@ -88,6 +92,57 @@ describe("what a server may do on a WebSocket", { skip }, () => {
     });
     assertFaultless(result);
     assert.equal(result.requests, 20);
+  });
+
+  test("a ping behind an answer is answered before the next request", async () => {
+    let pings = 0;
+    let pongs = 0;
+    const result = await againstFrames(
+      (socket) => {
+        assert.equal(pongs, pings);
+        pings += 1;
+        socket.write(Buffer.concat([frame(0x81, TEXT), frame(0x89, "still there?")]));
+      },
+      () => {
+        pongs += 1;
+      },
+    );
+    assertFaultless(result);
+    assert.deepEqual([result.requests, pings, pongs], [20, 21, 21]);
+  });
+
+  test("a close behind an answer costs no request", async () => {
+    const result = await againstFrames((socket) => {
+      socket.write(Buffer.concat([frame(0x81, TEXT), frame(0x88, "\u0003\u00e8")]));
+    });
+    assertFaultless(result);
+    assert.equal(result.requests, 20);
+  });
+
+  test("a second answer is a failure, and none to the next request", async () => {
+    let n = 0;
+    const result = await againstFrames((socket) => {
+      n += 1;
+      const twice = Buffer.concat([frame(0x81, TEXT), frame(0x81, TEXT)]);
+      socket.write(n === 5 ? twice : frame(0x81, TEXT));
+    });
+    assert.deepEqual([result.errors, result.requests], [{ unavailable: 1 }, 19]);
+    assert.match(result.firstError ?? "", /a message that nothing asked for/);
+  });
+
+  test("an answer that speaks of an error is none; an error may be written with spaces", async () => {
+    const speaking = `{"id":"0","parameters":{"error":"none \\"error\\":"},${RAW_BODY.slice(1)}`;
+    assertFaultless(await againstFrames((socket) => socket.write(frame(0x81, speaking))));
+    let n = 0;
+    const spaced = '{ "id" : "0", "error" : "no room", "code" : "queue-full" }';
+    const result = await againstFrames((socket) => {
+      n += 1;
+      socket.write(frame(0x81, n < 5 ? TEXT : spaced));
+    });
+    assert.deepEqual(
+      [result.errors, result.firstError],
+      [{ "queue-full": 17 }, "queue-full: no room"],
+    );
   });
 
   const garbage: readonly (readonly [name: string, bytes: Buffer, said: RegExp])[] = [

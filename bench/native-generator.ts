@@ -7,7 +7,7 @@ import { AnswerCheck } from "./answer-check.ts";
 import type { Generator, GeneratorReport, ShowTotals } from "./generator.ts";
 import type { LoadPlan } from "./load-plan.ts";
 import { FrameCutter, type FrameReader, FrameWriter } from "./native-frames.ts";
-import { encodePlan } from "./native-plan.ts";
+import { ANSWER_BYTES, encodePlan } from "./native-plan.ts";
 import { type FailureMeaning, readReport } from "./native-report.ts";
 import { readStreamOutcome } from "./stream-lane.ts";
 
@@ -46,8 +46,17 @@ export class NativeGenerator implements Generator {
   #report: GeneratorReport | null = null;
   #stderrTail = "";
 
-  /** @param file the executable, of `buildLoadGenerator` */
-  constructor(file: string, plan: LoadPlan, showTotals: ShowTotals) {
+  /**
+   * @param file the executable, of `buildLoadGenerator`
+   * @param answerBytes its memory for answers that others are compared with; tests make it small
+   * @throws RangeError for a plan of 4 GiB or more
+   */
+  constructor(
+    file: string,
+    plan: LoadPlan,
+    showTotals: ShowTotals,
+    answerBytes: number = ANSWER_BYTES,
+  ) {
     this.#plan = plan;
     this.#check = new AnswerCheck(plan.outputs, plan.comparesValues);
     this.#showTotals = showTotals;
@@ -56,7 +65,7 @@ export class NativeGenerator implements Generator {
     // Whoever waits for one of them must not leave a rejection of the other behind.
     this.ready.catch(() => undefined);
     this.done.catch(() => undefined);
-    const order = encodePlan(plan);
+    const order = encodePlan(plan, answerBytes).parts();
     this.#process = spawn(file, [], { stdio: ["pipe", "pipe", "pipe"], env: {} });
     this.#process.stdout?.on("data", (chunk: Buffer) => this.#receive(chunk));
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -74,7 +83,7 @@ export class NativeGenerator implements Generator {
         resolve();
       });
     });
-    this.#send(order);
+    this.#write(order);
   }
 
   go(): void {
@@ -97,7 +106,11 @@ export class NativeGenerator implements Generator {
   }
 
   #send(frame: FrameWriter): void {
-    for (const part of frame.parts()) this.#process.stdin?.write(part);
+    this.#write(frame.parts());
+  }
+
+  #write(parts: readonly Uint8Array[]): void {
+    for (const part of parts) this.#process.stdin?.write(part);
   }
 
   #fail(error: Error): void {

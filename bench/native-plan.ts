@@ -6,6 +6,8 @@ import { maskedTextFrame, openingRequest } from "./web-socket-bytes.ts";
 
 const HTTP = 0;
 const WEBSOCKET = 1;
+/** Versions of large answers fit; what does not is compared by fingerprint. */
+export const ANSWER_BYTES = 256 * 1024 * 1024;
 
 /** Why the native generator cannot drive the plan; null when it can. */
 export function explainUnspoken(plan: LoadPlan): string | null {
@@ -19,8 +21,9 @@ export function explainUnspoken(plan: LoadPlan): string | null {
 /**
  * The plan as native/load/load_plan.cc reads it.
  * REQUIRES: `explainUnspoken` has nothing against it.
+ * @param answerBytes memory of the generator for answers that others are compared with
  */
-export function encodePlan(plan: LoadPlan): FrameWriter {
+export function encodePlan(plan: LoadPlan, answerBytes: number): FrameWriter {
   const url = new URL(plan.endpoints.url ?? "");
   const isStream = plan.protocol === "websocket";
   const { shape } = plan;
@@ -42,6 +45,7 @@ export function encodePlan(plan: LoadPlan): FrameWriter {
     .f64(plan.timeoutMs)
     .f64(shape.sliceMs ?? 0)
     .f64(plan.deadlineMs ?? 0)
+    .f64(answerBytes)
     .text(plan.deadlineMs === null ? "" : livenessProbe(url))
     .text(opening?.request ?? "")
     .text(opening?.accept ?? "")

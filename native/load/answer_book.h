@@ -1,6 +1,8 @@
 // Which answers are right. Every answer is compared byte for byte with those that the reader of the
 // report has judged for the same request; what is new is handed to it, and counts once it has said
-// what it is. Servers whose answers all differ (an id or a time in each) are sampled.
+// what it is. Servers whose answers all differ (an id or a time in each) are sampled. Of bodies that do
+// not fit the plan's memory a fingerprint is kept. Who sends the requests does not pause for an answer
+// that is judged wrong, which is known too late.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "fingerprint.h"
 #include "recorder.h"
 
 namespace sluice::load {
@@ -27,8 +30,11 @@ class AnswerBook {
   using Ask = std::function<void(const NewAnswer&)>;
 
   // `ask` hands an answer over; its verdict comes through `judge`.
-  AnswerBook(size_t requests, Recorder* recorder, Ask ask)
-      : by_request_(requests), recorder_(recorder), ask_(std::move(ask)) {}
+  AnswerBook(const LoadPlan& plan, Recorder* recorder, Ask ask)
+      : max_bytes_(plan.answer_bytes),
+        by_request_(plan.requests.size()),
+        recorder_(recorder),
+        ask_(std::move(ask)) {}
 
   // Records the answer to that request of the pool, now or when it is judged.
   // @returns false when it is none that was seen before; then `take_new` must follow
@@ -44,7 +50,11 @@ class AnswerBook {
   struct Answer {
     uint32_t id;
     int64_t json_bytes;
+    size_t bytes;
+    // Else only the fingerprint is.
+    bool is_kept = false;
     std::string body;
+    Fingerprint fingerprint;
     bool is_judged = false;
     FailureKind kind = kNoFailure;
     // What came before the verdict.
@@ -57,14 +67,18 @@ class AnswerBook {
   };
 
   void record(FailureKind kind, const Sample& sample);
-  bool make_room(Known* known, size_t bytes);
+  void keep(std::string_view body, Answer* answer);
+  bool forget_one(Known* known);
 
+  const size_t max_bytes_;
   std::vector<Known> by_request_;
   Recorder* recorder_;
   Ask ask_;
   std::unordered_map<uint32_t, Answer*> waiting_;
   uint32_t next_id_ = 0;
-  size_t bytes_ = 0;
+  // Of the bodies that are kept, and of those handed over and not judged yet.
+  size_t kept_bytes_ = 0;
+  size_t waiting_bytes_ = 0;
 };
 
 }  // namespace sluice::load

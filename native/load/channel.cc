@@ -24,10 +24,13 @@ bool read_exactly(int fd, char* to, size_t size) {
 
 }  // namespace
 
-bool Channel::wait_frame(std::string* frame) {
+bool Channel::wait_frame(std::string* frame, std::string* problem) {
   uint32_t size = 0;
   if (!read_exactly(in_, reinterpret_cast<char*>(&size), sizeof size)) return false;
-  if (size == 0 || size > kMaxFrameBytes) return false;
+  if (size == 0 || size > kMaxFrameBytes) {
+    *problem = "expected a plan of 1 byte to 2 GiB, got " + std::to_string(size) + " bytes";
+    return false;
+  }
   frame->resize(size);
   return read_exactly(in_, frame->data(), size);
 }

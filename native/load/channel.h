@@ -21,8 +21,8 @@ class Channel {
   Channel(int in, int out) : in_(in), out_(out) {}
 
   // Waits for one frame, its length left out; before `read_available` is first called.
-  // @returns false at the end of the pipe, or for a frame of more than 2 GiB
-  bool wait_frame(std::string* frame);
+  // @returns false at the end of the pipe, or with what is wrong with the frame
+  bool wait_frame(std::string* frame, std::string* problem);
   void make_nonblocking();
 
   // Reads what is there. @returns false when the other end is gone

@@ -31,6 +31,7 @@ LaneState Lane::connect() {
   const int one = 1;
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   phase_ = Phase::kConnecting;
+  write_error_ = 0;
   const auto* to = reinterpret_cast<const sockaddr*>(&address_.storage);
   if (::connect(fd_, to, address_.size) != 0 && errno != EINPROGRESS) {
     return fail_errno("connect", errno);
@@ -47,11 +48,13 @@ LaneState Lane::handle(uint32_t events, std::string* buffer) {
   if (phase_ == Phase::kConnecting) {
     const LaneState state = finish_connecting();
     if (state != LaneState::kBusy) return state;
-  } else if ((events & EPOLLOUT) != 0) {
-    const LaneState state = write();
+  }
+  // First what the server said: one that refuses early reads no more of the request.
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+    const LaneState state = read(buffer);
     if (state != LaneState::kBusy) return state;
   }
-  return (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 ? read(buffer) : LaneState::kBusy;
+  return (events & EPOLLOUT) != 0 && write_error_ == 0 ? write() : LaneState::kBusy;
 }
 
 LaneState Lane::finish_connecting() {
@@ -77,10 +80,18 @@ LaneState Lane::write() {
       watch(EPOLLIN | EPOLLOUT);
       return LaneState::kBusy;
     }
-    if (put < 0) return fail_errno("write", errno);
+    if (put < 0) return keep_reading(errno);
     sent_ += static_cast<size_t>(put);
   }
   if (is_watching_writes_) watch(EPOLLIN);
+  return LaneState::kBusy;
+}
+
+// A server that refuses and hangs up at once has said why.
+LaneState Lane::keep_reading(int error) {
+  if (error != EPIPE && error != ECONNRESET) return fail_errno("write", error);
+  write_error_ = error;
+  watch(EPOLLIN);
   return LaneState::kBusy;
 }
 
@@ -95,6 +106,7 @@ void Lane::watch(uint32_t events) {
 LaneState Lane::read(std::string* buffer) {
   const ssize_t got = recv(fd_, buffer->data(), buffer->size(), 0);
   if (got < 0 && (errno == EINTR || errno == EAGAIN)) return LaneState::kBusy;
+  if (got <= 0 && write_error_ != 0) return fail_errno("write", write_error_);
   if (got < 0) return fail_errno("read", errno);
   if (got == 0) return fail("the server closed the connection");
   return take(std::string_view(buffer->data(), static_cast<size_t>(got)));
@@ -149,7 +161,8 @@ void Lane::settle() {
   is_busy = false;
   // A server that answers before it has read all reads the rest of that request before the next.
   const bool is_all_sent = sent_ == outgoing_.size();
-  const bool keeps_alive = plan_.protocol == Protocol::kWebSocket || http_.head().keeps_alive;
+  const bool is_stream = plan_.protocol == Protocol::kWebSocket;
+  const bool keeps_alive = is_stream ? !stream_.is_closed() : http_.head().keeps_alive;
   if (!keeps_alive || !is_all_sent) close();
 }
 

@@ -58,6 +58,8 @@ class Lane {
   uint32_t request = 0;
   Sample sample = {};
   bool is_busy = false;
+  // Since when it could send.
+  int64_t free_ns = 0;
   // Neighbours among the busy lanes, by the time of sending.
   Lane* before = nullptr;
   Lane* after = nullptr;
@@ -68,6 +70,7 @@ class Lane {
   LaneState connect();
   LaneState finish_connecting();
   LaneState write();
+  LaneState keep_reading(int error);
   LaneState read(std::string* buffer);
   LaneState take(std::string_view bytes);
   LaneState take_upgrade(std::string_view bytes);
@@ -87,6 +90,8 @@ class Lane {
   // What goes out next, and what of it has gone.
   std::string_view outgoing_;
   size_t sent_ = 0;
+  // Of a connection that takes no more, whose last words are still to be read; else 0.
+  int write_error_ = 0;
   std::string_view request_bytes_;
   HttpReader http_;
   WebSocketReader stream_;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "json_member.h"
+
 namespace sluice::load {
 namespace {
 
@@ -20,9 +22,7 @@ constexpr size_t kMaxKinds = 256;
 constexpr uint64_t kInTag = ~UINT64_C(0);
 constexpr uint64_t kOutTag = kInTag - 1;
 constexpr int kGood = 200;
-// A WebSocket frame without it is no error: inside a JSON string its quotes would be escaped.
-constexpr std::string_view kErrorMember = "\"error\":";
-constexpr std::string_view kCodeMember = "\"code\":\"";
+constexpr size_t kMaxCodeBytes = 40;
 
 WireWriter describe(const NewAnswer& answer) {
   WireWriter frame('A');
@@ -31,13 +31,9 @@ WireWriter describe(const NewAnswer& answer) {
   return frame;
 }
 
-// The word after `"code":"`; empty where there is none.
-std::string_view code_in(std::string_view body) {
-  const size_t at = body.find(kCodeMember);
-  if (at == std::string_view::npos) return {};
-  const std::string_view rest = body.substr(at + kCodeMember.size());
-  const size_t end = rest.find('"');
-  return end > 40 ? std::string_view{} : rest.substr(0, end);
+// Whether a WebSocket frame says that its request failed (protocols/stream/frame-codec.ts).
+bool is_error_frame(std::string_view body) {
+  return body.find("\"error\"") != std::string_view::npos && find_member(body, "error").starts_with('"');
 }
 
 int64_t cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
@@ -48,7 +44,7 @@ LoadLoop::LoadLoop(const LoadPlan& plan, const Address& address, Channel* channe
     : plan_(plan),
       channel_(channel),
       recorder_(plan),
-      book_(plan.requests.size(), &recorder_, [this](const NewAnswer& answer) { send(describe(answer)); }),
+      book_(plan, &recorder_, [this](const NewAnswer& answer) { send(describe(answer)); }),
       buffer_(kReadBytes, '\0') {
   for (uint32_t i = 0; i < plan.connections; i += 1) {
     lanes_.push_back(std::make_unique<Lane>(plan_, address, poller_.fd(), i));
@@ -58,7 +54,8 @@ LoadLoop::LoadLoop(const LoadPlan& plan, const Address& address, Channel* channe
 }
 
 bool LoadLoop::run() {
-  open_lanes();
+  if (!poller_.problem().empty()) give_up(kNoFailure, poller_.problem());
+  else open_lanes();
   if (phase_ != Phase::kBroken) drive();
   if (phase_ == Phase::kBroken) return false;
   channel_->drain();
@@ -87,13 +84,19 @@ void LoadLoop::drive() {
   const auto wall = static_cast<double>(now_ns() - start_ns_);
   const auto idle = static_cast<double>(poller_.idle_ns() - idle_before);
   const auto cpu = static_cast<double>(cpu_ns() - cpu_before);
-  next_tick_ns_ = kNeverNs;
-  while (phase_ == Phase::kRunning && book_.is_waiting()) turn();
+  await_verdicts();
   if (phase_ == Phase::kBroken) return;
   WireWriter frame('D');
   recorder_.write(&frame);
   frame.f64(wall > 0 ? 1 - idle / wall : 0).f64(cpu / static_cast<double>(kNsPerUs));
   send(frame);
+}
+
+void LoadLoop::await_verdicts() {
+  if (phase_ == Phase::kBroken) return;
+  phase_ = Phase::kJudging;
+  next_tick_ns_ = kNeverNs;
+  while (phase_ == Phase::kJudging && book_.is_waiting()) turn();
 }
 
 void LoadLoop::turn() {
@@ -104,7 +107,8 @@ void LoadLoop::turn() {
   dispatch(now);
   const int64_t start = next_start();
   const int64_t due = std::min(next_due(now), start);
-  for (const Event& event : poller_.wait(due, due == start)) handle(event);
+  const bool is_exact = due == start && start != kNeverNs;
+  for (const Event& event : poller_.wait(due, is_exact)) handle(event);
 }
 
 int64_t LoadLoop::next_due(int64_t now) const {
@@ -117,8 +121,9 @@ int64_t LoadLoop::next_due(int64_t now) const {
 
 // When a lane that is free should send.
 int64_t LoadLoop::next_start() const {
-  const bool is_waiting = phase_ == Phase::kRunning && has_schedule() && !free_.empty();
-  return is_waiting ? intended_ns(sequence_) : kNeverNs;
+  if (phase_ != Phase::kRunning || !has_schedule() || free_.empty()) return kNeverNs;
+  const int64_t intended = intended_ns(sequence_);
+  return intended < end_ns_ ? intended : kNeverNs;
 }
 
 void LoadLoop::expire(int64_t now) {
@@ -155,7 +160,9 @@ void LoadLoop::dispatch(int64_t now) {
     }
     Lane& lane = *free_.front();
     free_.pop_front();
+    const int64_t possible = std::max(intended, lane.free_ns);
     start_next(lane, intended);
+    recorder_.delayed(lane.sample.sent_ns - possible);
   }
 }
 
@@ -165,9 +172,9 @@ bool LoadLoop::is_over(int64_t now) const {
 }
 
 void LoadLoop::release(Lane& lane) {
-  const int64_t now = now_ns();
+  lane.free_ns = now_ns();
   if (has_schedule()) free_.push_back(&lane);
-  else if (now < end_ns_) start_next(lane, now);
+  else if (lane.free_ns < end_ns_) start_next(lane, lane.free_ns);
 }
 
 void LoadLoop::start_next(Lane& lane, int64_t intended) {
@@ -247,7 +254,7 @@ FailureKind LoadLoop::take_response(const Lane& lane) {
   const auto& [status, json_bytes, body] = response;
   if (book_.take_known(lane.request, body, json_bytes, lane.sample)) return kNoFailure;
   const bool is_frame = plan_.protocol == Protocol::kWebSocket;
-  if (is_frame && body.find(kErrorMember) != std::string_view::npos) return kind_of({0, -1, body});
+  if (is_frame && is_error_frame(body)) return kind_of({0, -1, body});
   book_.take_new(lane.request, body, json_bytes, lane.sample);
   return kNoFailure;
 }
@@ -255,8 +262,9 @@ FailureKind LoadLoop::take_response(const Lane& lane) {
 // Failed responses are told apart by status and code; what each means the reader of the report says.
 FailureKind LoadLoop::kind_of(const Response& response) {
   std::string key = std::to_string(response.status);
-  const bool is_crowded = recorder_.kind_count() >= kMaxKinds;
-  if (!is_crowded) key.append(" ").append(code_in(response.body));
+  const std::string_view code = find_string_member(response.body, "code");
+  const bool is_told = code.size() <= kMaxCodeBytes && recorder_.kind_count() < kMaxKinds;
+  if (is_told) key.append(" ").append(code);
   FailureKind kind = kNoFailure;
   if (recorder_.kind_of_response(key, &kind)) {
     WireWriter frame('E');
@@ -268,7 +276,8 @@ FailureKind LoadLoop::kind_of(const Response& response) {
 
 void LoadLoop::tick(int64_t now) {
   if (now < next_tick_ns_) return;
-  recorder_.delayed(now - next_tick_ns_);
+  // In the open loop every start says how late it was.
+  if (!has_schedule()) recorder_.delayed(now - next_tick_ns_);
   next_tick_ns_ = now + kTickNs;
   if (now < next_progress_ns_) return;
   next_progress_ns_ += kProgressNs;

@@ -27,10 +27,12 @@ class LoadLoop {
   bool run();
 
  private:
-  enum class Phase { kOpening, kWaiting, kRunning, kBroken };
+  enum class Phase { kOpening, kWaiting, kRunning, kJudging, kBroken };
 
   void open_lanes();
   void drive();
+  // Waits for the verdicts that are still to come.
+  void await_verdicts();
 
   // One turn: what is due, then what the sockets bring.
   void turn();

@@ -8,6 +8,7 @@ namespace {
 
 // About 11 days: beyond it sums of nanoseconds are not safe from a wild plan.
 constexpr double kMaxMs = 1e9;
+constexpr double kMaxAnswerBytes = 1e12;
 
 int64_t read_ns(WireReader* reader, bool* is_sane) {
   const double ms = reader->f64();
@@ -34,6 +35,7 @@ std::string read_plan(std::string_view frame, LoadPlan* plan) {
                          &plan->slice_ns, &plan->deadline_ns}) {
     *field = read_ns(&reader, &is_sane);
   }
+  const double answer_bytes = reader.f64();
   plan->probe = reader.text();
   plan->upgrade = reader.text();
   plan->accept = reader.text();
@@ -45,6 +47,10 @@ std::string read_plan(std::string_view frame, LoadPlan* plan) {
   if (protocol > 1) return "expected protocol 0 or 1, got " + std::to_string(protocol);
   if (!is_sane) return "expected times from 0 to 1e9 ms";
   if (!(plan->rate_per_sec >= 0 && plan->rate_per_sec <= 1e9)) return "expected a rate from 0 to 1e9";
+  if (!(answer_bytes >= 0 && answer_bytes <= kMaxAnswerBytes)) {
+    return "expected answer bytes from 0 to 1e12";
+  }
+  plan->answer_bytes = static_cast<size_t>(answer_bytes);
   if (plan->connections == 0) return "expected at least one connection";
   if (plan->requests.empty()) return "expected at least one request";
   return "";

@@ -29,6 +29,8 @@ struct LoadPlan {
   int64_t slice_ns = 0;
   // A right answer within it is in time; 0: no deadline.
   int64_t deadline_ns = 0;
+  // Of answers that are kept to compare others with; beyond it their fingerprints are.
+  size_t answer_bytes = 0;
   // What opens a connection before the load; its answer may be anything. Empty: request 0, whose
   // answer must be good.
   std::string probe;

@@ -31,14 +31,17 @@ void allow_many_files() {
 bool run() {
   Channel channel(STDIN_FILENO, STDOUT_FILENO);
   std::string frame;
-  if (!channel.wait_frame(&frame)) return false;
+  std::string problem;
+  const bool is_read = channel.wait_frame(&frame, &problem);
   channel.make_nonblocking();
+  if (!problem.empty()) return refuse(&channel, problem);
+  if (!is_read) return false;
   if (frame[0] != 'P') return refuse(&channel, "expected a plan first");
   LoadPlan plan;
-  std::string problem = read_plan(std::string_view(frame).substr(1), &plan);
+  problem = read_plan(std::string_view(frame).substr(1), &plan);
   frame = {};
   Address address = {};
-  if (problem.empty()) problem = resolve(plan.host, plan.port, &address);
+  if (problem.empty()) problem = resolve(plan, &address);
   if (!problem.empty()) return refuse(&channel, problem);
   LoadLoop loop(plan, address, &channel);
   return loop.run();

@@ -37,7 +37,7 @@ class Recorder {
   void unsent(int64_t intended_ns) {
     if (intended_ns >= from_ns_) unsent_ += 1;
   }
-  // How late something happened in this process that should have happened then.
+  // How late this process did something: a start that a free connection waited for, or a timer.
   void delayed(int64_t ns) { delay_.record(ns); }
 
   // A code of protocols/core/status.ts, or `wrong-answer`. The first message of a code is kept.

@@ -7,9 +7,9 @@
 
 namespace sluice::load {
 
-// Of the addresses that the name has, the first that takes a connection now (which is closed again);
-// else the first. Blocks.
+// Of the addresses that the plan's host has, the first that takes a connection within the plan's
+// timeout (which is closed again); else the first. Blocks.
 // @returns what is wrong; empty when `address` is filled in
-std::string resolve(const std::string& host, const std::string& port, Address* address);
+std::string resolve(const LoadPlan& plan, Address* address);
 
 }  // namespace sluice::load

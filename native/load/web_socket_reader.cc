@@ -9,6 +9,7 @@ constexpr uint8_t kClose = 8;
 constexpr uint8_t kPing = 9;
 constexpr uint8_t kPong = 10;
 constexpr uint8_t kLastBit = 0x80;
+constexpr uint8_t kOpcodeBits = 0x0f;
 constexpr uint8_t kReservedBits = 0x70;
 constexpr uint8_t kMaskBit = 0x80;
 constexpr size_t kMaxControlBytes = 125;
@@ -25,8 +26,10 @@ uint64_t big_endian(std::string_view bytes) {
 
 void WebSocketReader::reset() {
   kept_.clear();
+  read_ = 0;
   parts_.clear();
   is_fragmented_ = false;
+  is_closed_ = false;
   message_ = {};
   replies_.clear();
 }
@@ -34,34 +37,50 @@ void WebSocketReader::reset() {
 ReadState WebSocketReader::push(std::string_view bytes) {
   message_ = {};
   if (!is_fragmented_) parts_.clear();
-  const bool is_kept = !kept_.empty();
-  // Views of the frames stay valid: what is read lies here until the next call.
-  std::string own;
-  if (is_kept) {
-    kept_.append(bytes);
-    bytes = kept_;
-  }
-  for (;;) {
-    Frame frame;
-    const ReadState whole = read_frame(bytes, &frame);
-    if (whole == ReadState::kBroken) return whole;
-    if (whole == ReadState::kMore) {
-      own = bytes;
-      kept_ = std::move(own);
-      return ReadState::kMore;
-    }
-    const ReadState state = take_frame(frame);
-    bytes.remove_prefix(frame.bytes);
-    if (state == ReadState::kMore) continue;
-    if (state == ReadState::kDone && !(message_.empty() && parts_.empty()) && (is_kept || !bytes.empty())) {
-      // The message must not lie in what is about to change.
-      if (message_.data() != parts_.data()) parts_ = message_;
-      message_ = parts_;
-    }
-    own = bytes;
-    kept_ = std::move(own);
+  if (read_ == kept_.size()) {
+    const ReadState state = read_message(&bytes);
+    kept_ = bytes;
+    read_ = 0;
     return state;
   }
+  // Once for each message, not for each piece of one.
+  if (read_ > 0) kept_.erase(0, read_);
+  kept_.append(bytes);
+  std::string_view rest = kept_;
+  const ReadState state = read_message(&rest);
+  read_ = kept_.size() - rest.size();
+  return state;
+}
+
+// @param rest shortened by what was read; a frame that is not whole stays
+ReadState WebSocketReader::read_message(std::string_view* rest) {
+  for (;;) {
+    Frame frame;
+    const ReadState whole = read_frame(*rest, &frame);
+    if (whole != ReadState::kDone) return whole;
+    const ReadState state = take_frame(frame);
+    rest->remove_prefix(frame.bytes);
+    if (state == ReadState::kDone) return read_behind(rest);
+    if (state == ReadState::kBroken) return state;
+  }
+}
+
+// Changes nothing that the message may lie in.
+ReadState WebSocketReader::read_behind(std::string_view* rest) {
+  while (!rest->empty()) {
+    if ((byte_at(*rest, 0) & kOpcodeBits) < kClose) return fail("a message that nothing asked for");
+    Frame frame;
+    const ReadState whole = read_frame(*rest, &frame);
+    if (whole == ReadState::kBroken) return whole;
+    if (whole == ReadState::kMore) break;
+    if (frame.opcode == kClose) {
+      is_closed_ = true;
+      break;
+    }
+    if (take_control(frame) == ReadState::kBroken) return ReadState::kBroken;
+    rest->remove_prefix(frame.bytes);
+  }
+  return ReadState::kDone;
 }
 
 ReadState WebSocketReader::read_frame(std::string_view bytes, Frame* frame) {
@@ -80,7 +99,7 @@ ReadState WebSocketReader::read_frame(std::string_view bytes, Frame* frame) {
   if (size > static_cast<uint64_t>(kMaxBodyBytes)) return fail("a frame of more than 1 GiB");
   if (bytes.size() - head < size) return ReadState::kMore;
   frame->is_last = (first & kLastBit) != 0;
-  frame->opcode = first & 0x0f;
+  frame->opcode = first & kOpcodeBits;
   frame->payload = bytes.substr(head, size);
   frame->bytes = head + size;
   return ReadState::kDone;
