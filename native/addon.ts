@@ -176,8 +176,9 @@ export interface NativeAddon {
 
   /**
    * Whether `submit` would answer `overloaded` now, whatever the job: asked before a request is
-   * decoded. By the same rule, for a job of one row of the cheapest kind that the session has learned.
-   * Looks at the queue as it is, so that nothing can be out of date.
+   * decoded. By the same rule, for a job of one row of the cheapest kind that the session has learned;
+   * where only a cheaper kind could be let in, now and then as if there were one, because a kind is
+   * learned by its runs. Looks at the queue as it is, so that nothing can be out of date.
    * @param timeoutMs as `submit` takes it
    * @returns how long that job is predicted to wait, milliseconds; 0: `submit` decides. Always 0 where
    *   the session is idle, closed, or the timeout is Infinity

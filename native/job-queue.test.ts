@@ -192,6 +192,39 @@ describe("the queue's policy", needs("compiler"), () => {
     assert.deepEqual(run(...many, "cost 5 1", "cost 6 1", "cost 69 1"), ["0", "100", "100"]);
   });
 
+  it("halves what is refused until one bad job is alone, in order", () => {
+    assert.deepEqual(run("batch abCdefgh", "batch abcdE", "batch Ab", "batch a"), [
+      "abCdefgh abCd ab Cd C d efgh 8",
+      "abcdE abc dE d E 5",
+      "Ab A b 2",
+      "a 1",
+    ]);
+    const one = "a".repeat(64).split("");
+    one[63] = "B";
+    const parts = run(`batch ${one.join("")}`)[0]?.split(" ") ?? [];
+    assert.equal(parts.length - 1, 13);
+  });
+
+  it("stops halving where more are bad than one or two", () => {
+    // Of eight, what is refused as the fifth or later goes one by one.
+    const all = "ABCDEFGH ABCD AB A B CD C D EFGH E F G H 8";
+    assert.deepEqual(run("batch ABCDEFGH"), [all]);
+    for (const [jobs, mostRuns] of [
+      [64, 64 + 13],
+      [1024, 1024 + 21],
+    ] as const) {
+      for (const letters of ["A".repeat(jobs), "Ab".repeat(jobs / 2), "aB".repeat(jobs / 2)]) {
+        const parts = run(`batch ${letters}`)[0]?.split(" ") ?? [];
+        assert.equal(parts.at(-1), String(jobs));
+        assert.ok(parts.length - 1 <= mostRuns, `${parts.length - 1} runs of ${jobs}`);
+      }
+    }
+  });
+
+  it("takes a batch apart at once where the graph mixes rows", () => {
+    assert.deepEqual(run("mixed abcd"), ["abcd a b c d 4"]);
+  });
+
   it("gives up what expired, and what is withdrawn", () => {
     const jobs = ["job a 0 100 1 1", "job b 0 -1 1 1", "job c 0 50 1 2", "job d 0 101 1 1"];
     assert.deepEqual(run(...jobs, "expired 100", "withdraw d", "turn 101 8", "turn 101 8"), [

@@ -4,16 +4,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
+#include <cmath>
 #include <system_error>
 
+#include "answer_jobs.h"
 #include "session.h"
 #include "watchdog.h"
 
 namespace sluice {
 namespace {
-
-using Jobs = std::vector<std::unique_ptr<Job>>;
 
 void name_own_thread() {
 #ifdef __linux__
@@ -21,40 +20,16 @@ void name_own_thread() {
 #endif
 }
 
-void send_one_by_one_line(Jobs jobs) {
-  // Those of one line stand together, so that each outbox is woken once.
-  std::stable_sort(jobs.begin(), jobs.end(), [](const auto& one, const auto& other) {
-    return one->line->outbox.get() < other->line->outbox.get();
-  });
-  Jobs together;
-  for (auto& job : jobs) {
-    if (!together.empty() && together[0]->line->outbox != job->line->outbox) {
-      const std::shared_ptr<Outbox> outbox = together[0]->line->outbox;
-      outbox->send(std::move(together));
-      together = Jobs();
-    }
-    together.push_back(std::move(job));
-  }
-  if (together.empty()) return;
-  const std::shared_ptr<Outbox> outbox = together[0]->line->outbox;
-  outbox->send(std::move(together));
-}
-
-void answer_unrun(Jobs jobs, JobStatus status, const char* message) {
-  const int64_t now = now_us();
-  for (auto& job : jobs) {
-    job->status = status;
-    job->message = message;
-    job->queue_us = now - job->arrival_us;
-  }
-  send_one_by_one_line(std::move(jobs));
-}
-
 constexpr const char* kExpired = "the deadline passed before the run began";
 constexpr const char* kHopeless = "could not be done in time, even if it ran alone at once";
 constexpr const char* kOverloaded = "the wait for its run is predicted to be too long for the deadline";
 constexpr const char* kEnded = "the deadline passed during the run, which was ended";
 constexpr const char* kClosed = "the session was closed";
+
+// A kind of job that was never run may be cheaper than the cheapest that is known, and is not learned
+// while it is refused for that: one in so many goes on to `submit`, which knows its kind. A prime, so
+// that kinds which come in turn all have theirs.
+constexpr uint64_t kTriedAfterHead = 17;
 
 int64_t total_rows(const Jobs& jobs) {
   int64_t rows = 0;
@@ -66,16 +41,6 @@ bool have_rows(const std::vector<RunOutput>& outputs, int64_t rows) {
   return std::all_of(outputs.begin(), outputs.end(), [rows](const RunOutput& output) {
     return !output.shape.empty() && output.shape[0] == rows;
   });
-}
-
-// Parts of at most so many jobs each, the first of them on top.
-void split(Jobs jobs, size_t most, std::vector<Jobs>* parts) {
-  for (size_t to = jobs.size(); to > 0;) {
-    const size_t from = (to - 1) / most * most;
-    parts->emplace_back(std::make_move_iterator(jobs.begin() + static_cast<ptrdiff_t>(from)),
-                        std::make_move_iterator(jobs.begin() + static_cast<ptrdiff_t>(to)));
-    to = from;
-  }
 }
 
 }  // namespace
@@ -235,7 +200,11 @@ int64_t Engine::overload_us(int64_t now, int64_t deadline_us) {
   const std::lock_guard lock(mutex_);
   if (is_stopped_) return 0;
   const int64_t wait_us = predict_wait_locked(cheapest, now);
-  return is_overload(cheapest, wait_us, costs_.cheapest_us()) ? wait_us : 0;
+  // Even a job that costs nothing.
+  if (is_overload(cheapest, wait_us, 0)) return wait_us;
+  if (!is_overload(cheapest, wait_us, costs_.cheapest_us())) return 0;
+  head_refusals_ += 1;
+  return head_refusals_ % kTriedAfterHead == 0 ? 0 : wait_us;
 }
 
 int64_t Engine::predict_wait_locked(const QueuedJob& job, int64_t now) const {
@@ -342,37 +311,37 @@ Engine::Jobs Engine::resume(Worker& worker, Jobs jobs) {
   return resumed;
 }
 
-// One of several that is refused fails no neighbour: they are halved until it is alone.
+// One of several that is refused fails no neighbour: they are tried again as fewer.
 void Engine::run(Worker& worker, Jobs jobs) {
-  std::vector<Jobs> parts;
+  Parts parts(jobs.size());
   while (true) {
-    const Tried tried = try_run(worker, jobs);
-    if (tried == Tried::kAnswered) {
-      send_one_by_one_line(std::move(jobs));
-    } else {
-      // Where the graph does not keep rows apart, no smaller stack is right either.
-      const size_t most = tried == Tried::kMixed ? 1 : (jobs.size() + 1) / 2;
-      split(std::move(jobs), most, &parts);
+    switch (try_run(worker, jobs, parts)) {
+      case Tried::kAnswered: send_answers(std::move(jobs)); break;
+      case Tried::kRefused: parts.add_refused(std::move(jobs)); break;
+      case Tried::kMixed: parts.add_mixed(std::move(jobs)); break;
     }
     do {
       if (parts.empty()) return;
-      jobs = resume(worker, std::move(parts.back()));
-      parts.pop_back();
+      jobs = resume(worker, parts.take());
     } while (jobs.empty());
   }
 }
 
 // Before the answers go out: who hears of this run may ask again at once.
-void Engine::end_run(const Worker& worker, const Job& job, int64_t rows, int64_t cost_us,
-                     bool is_done) {
+void Engine::end_run(const Worker& worker, const Job& job, int64_t rows, const Cost& cost,
+                     const Parts& left) {
   const std::lock_guard lock(mutex_);
-  run_ends_us_[worker.thread] = 0;
-  costs_.note_run(job.key, now_us());
-  if (is_done) costs_.learn(job.key, rows, cost_us);
-  else costs_.learn_at_least(job.key, rows, cost_us);
+  const int64_t now = now_us();
+  costs_.note_run(job.key, now);
+  if (cost.is_done) costs_.learn(job.key, rows, cost.us);
+  else costs_.learn_at_least(job.key, rows, cost.us);
+  // The thread goes on with the rest of its batch: who asks now waits for that too.
+  const double left_us =
+      costs_.of(job.key).of_jobs_us(static_cast<int64_t>(left.jobs()), left.rows());
+  run_ends_us_[worker.thread] = left.empty() ? 0 : now + std::llround(left_us);
 }
 
-Engine::Tried Engine::try_run(Worker& worker, Jobs& jobs) {
+Engine::Tried Engine::try_run(Worker& worker, Jobs& jobs, const Parts& left) {
   RunEnd end = RunEnd::kItself;
   int64_t cost_us = 0;
   auto outputs = std::make_shared<std::vector<RunOutput>>();
@@ -386,7 +355,7 @@ Engine::Tried Engine::try_run(Worker& worker, Jobs& jobs) {
   if (is_several && failure && end == RunEnd::kItself) return Tried::kRefused;
   // A run that the graph refused tells nothing of those that it does not.
   const bool is_cut_short = failure && end != RunEnd::kItself;
-  end_run(worker, *jobs[0], rows, failure && !is_cut_short ? 0 : cost_us, !failure);
+  end_run(worker, *jobs[0], rows, {failure && !is_cut_short ? 0 : cost_us, !failure}, left);
   int64_t first_row = 0;
   for (const auto& job : jobs) {
     job->queue_us = started_us - job->arrival_us;

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "batch_parts.h"
 #include "job.h"
 #include "job_queue.h"
 #include "watchdog.h"
@@ -28,7 +30,8 @@ class Engine final : private Watched {
   // could hardly be done in time, and as closed after `stop`.
   void submit(std::unique_ptr<Job>& job);
   // Any thread. Whether `submit` would refuse even the cheapest job that is known, of so much time.
-  // @returns how long it would wait, or 0: that may be done, or nobody knows
+  // Where it might take one of a kind that is not known, it says so only most times.
+  // @returns how long it would wait, or 0: `submit` decides
   int64_t overload_us(int64_t now, int64_t deadline_us);
   // The line's own thread. @returns its jobs that had not begun
   std::vector<std::unique_ptr<Job>> withdraw(const LineLink* line);
@@ -40,9 +43,16 @@ class Engine final : private Watched {
  private:
   struct Worker;
   using Jobs = std::vector<std::unique_ptr<Job>>;
+  using Parts = BatchParts<Job>;
 
   // kRefused: the graph refused; kMixed: its outputs have not the rows of its inputs.
   enum class Tried { kAnswered, kRefused, kMixed };
+
+  // Of one run; the least that it cost where it is not done.
+  struct Cost {
+    int64_t us;
+    bool is_done;
+  };
 
   // Jobs that are not run, by why.
   struct Unrun {
@@ -62,9 +72,10 @@ class Engine final : private Watched {
   void run(Worker& worker, Jobs jobs);
   Jobs resume(Worker& worker, Jobs jobs);
   // Answers the jobs unless they are several, and must be tried again as fewer.
-  Tried try_run(Worker& worker, Jobs& jobs);
-  // @param cost_us the least that it cost where it is not done
-  void end_run(const Worker& worker, const Job& job, int64_t rows, int64_t cost_us, bool is_done);
+  // @param left what else of their batch this thread will run
+  Tried try_run(Worker& worker, Jobs& jobs, const Parts& left);
+  void end_run(const Worker& worker, const Job& job, int64_t rows, const Cost& cost,
+               const Parts& left);
 
   Session& session_;
   std::mutex mutex_;
@@ -75,6 +86,8 @@ class Engine final : private Watched {
   // By thread: when its run is predicted to end; 0 while it has none.
   std::vector<int64_t> run_ends_us_;
   int idle_threads_ = 0;
+  // Head refusals that `submit` might not have made.
+  uint64_t head_refusals_ = 0;
   bool is_stopped_ = false;
 };
 

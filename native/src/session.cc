@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
+#include <thread>
 
 #include "element_type.h"
 #include "engine.h"
@@ -19,21 +21,36 @@ namespace {
 constexpr int kLowNiceness = 10;
 #endif
 
-// The allocator keeps what was freed otherwise, which for a model is as much as its weights.
+// The allocator keeps what was freed otherwise, which for a model is as much as its weights. It holds
+// the lock of one arena after the other while it looks through them, and whoever serves from that arena
+// waits: not at low priority, where it could be held for as long as others keep the cores busy.
 void give_memory_back() {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
 }
 
-}  // namespace
-
-// On Linux a niceness is a thread's own. What it starts inherits it and could not go back.
-void lower_own_priority() {
+// Runs `act` where it gives way to those who serve, and waits for it. On a thread of its own: on Linux
+// a niceness is a thread's, what it starts inherits it, and neither could go back without a privilege.
+// So only for what computes long and holds no lock of ours: a lock of the allocator is held for one
+// call at most. Elsewhere than on Linux, or without a thread, at the caller's priority.
+template <typename Act>
+void at_low_priority(Act act) {
 #ifdef __linux__
-  setpriority(PRIO_PROCESS, 0, kLowNiceness);
+  try {
+    std::thread([&act] {
+      setpriority(PRIO_PROCESS, 0, kLowNiceness);
+      act();
+    }).join();
+    return;
+  } catch (const std::system_error&) {
+    // The system has no thread for us.
+  }
 #endif
+  act();
 }
+
+}  // namespace
 
 Session::Session(SessionOptions options)
     : options_(std::move(options)), engine_(std::make_unique<Engine>(*this)) {}
@@ -76,10 +93,14 @@ Failure Session::load() {
   OrtEnv* env = nullptr;
   bool is_low_priority = false;
   if (Failure failure = make_options(&env, &is_low_priority)) return failure;
-  if (is_low_priority) lower_own_priority();
   OrtSession* graph = nullptr;
-  Failure failure = Failure::of(
-      ort().CreateSession(env, options_.model_path.c_str(), load_options_.get(), &graph));
+  Failure failure;
+  const auto create = [&] {
+    failure = Failure::of(
+        ort().CreateSession(env, options_.model_path.c_str(), load_options_.get(), &graph));
+  };
+  if (is_low_priority) at_low_priority(create);
+  else create();
   graph_.reset(graph);
   {
     const std::lock_guard lock(load_mutex_);
@@ -202,7 +223,7 @@ void Session::close(int64_t grace_us) {
   runs_.fetch_add(1);
   wait_until(1, grace_us, kNeverUs);
   engine_->join();
-  graph_.reset();
+  at_low_priority([this] { graph_.reset(); });
   give_memory_back();
   leave();
 }

@@ -22,10 +22,6 @@ struct SessionOptions {
 
 class Engine;
 
-// Of the calling thread, for good, and of what it starts: for threads that load and free graphs while
-// others serve. Elsewhere than on Linux nothing.
-void lower_own_priority();
-
 class Session {
  public:
   explicit Session(SessionOptions options);
@@ -64,7 +60,7 @@ class Session {
   // Waits for the last run, load and close, and tells runs that last longer than `grace_us` to end.
   // @returns whether nothing is left; waits without end unless `most_us` says otherwise
   bool drain(int64_t grace_us, int64_t most_us = kNeverUs);
-  // Drains, frees the graph and gives its memory back to the system. REQUIRES: stopped.
+  // Drains, frees the graph at low priority and gives its memory back to the system. REQUIRES: stopped.
   void close(int64_t grace_us);
 
  private:

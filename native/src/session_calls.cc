@@ -153,10 +153,7 @@ napi_value close_session(napi_env env, napi_callback_info info) {
         napi_resolve_deferred(own_env, deferred, undefined(own_env));
       });
     };
-    const bool is_started = start_thread([close] {
-      lower_own_priority();
-      close();
-    });
+    const bool is_started = start_thread(close);
     // Without a thread the caller waits: the session is known to nobody any more.
     if (!is_started) close();
     return promise;

@@ -4,11 +4,18 @@
 //   learn <key> <rows> <cost>       cost <key> <rows>      run <key> <now>      cheapest
 //   turn <now> <most rows>          expired <now>          withdraw <first letter>
 //   offer <name> ..., as a job: its predicted wait on one idle thread, and "in" or "overload"
+//   batch <letters>                 mixed <letters>
+// A batch prints the parts that it is run in, as native/src/batch_parts.h makes them, and how many jobs
+// they were: one for each letter, of which the graph refuses the capitals. In a mixed one each of
+// several jobs has rows of others.
 // A turn prints the jobs that run, then those that are given up as hopeless behind a "/".
 // Times are microseconds.
+#include <algorithm>
+#include <cctype>
 #include <iostream>
 #include <string>
 
+#include "batch_parts.h"
 #include "job_queue.h"
 
 namespace {
@@ -45,6 +52,31 @@ std::unique_ptr<NamedJob> read_job() {
   return job;
 }
 
+void run_batch(const std::string& letters, bool is_mixed) {
+  std::vector<std::unique_ptr<NamedJob>> part;
+  for (const char letter : letters) {
+    part.push_back(std::make_unique<NamedJob>());
+    part.back()->name = std::string(1, letter);
+  }
+  sluice::BatchParts<NamedJob> parts(part.size());
+  size_t answered = 0;
+  while (true) {
+    const bool is_refused = std::any_of(part.begin(), part.end(), [](const auto& job) {
+      return std::isupper(static_cast<unsigned char>(job->name[0])) != 0;
+    });
+    for (const auto& job : part) std::cout << job->name;
+    std::cout << " ";
+    if (part.size() > 1 && is_mixed) parts.add_mixed(std::move(part));
+    else if (part.size() > 1 && is_refused) parts.add_refused(std::move(part));
+    else answered += part.size();
+    if (answered + parts.jobs() != letters.size()) std::cout << "miscounted ";
+    if (static_cast<int64_t>(parts.jobs()) != parts.rows()) std::cout << "miscounted rows ";
+    if (parts.empty()) break;
+    part = parts.take();
+  }
+  std::cout << answered << std::endl;
+}
+
 }  // namespace
 
 int main() {
@@ -73,6 +105,10 @@ int main() {
       std::cout << costs.predict_us({one}, two) << std::endl;
     } else if (verb == "cheapest") {
       std::cout << costs.cheapest_us() << std::endl;
+    } else if (verb == "batch" || verb == "mixed") {
+      std::string letters;
+      std::cin >> letters;
+      run_batch(letters, verb == "mixed");
     } else if (verb == "turn") {
       std::cin >> one >> two;
       take_turn(queue, costs, one, two);

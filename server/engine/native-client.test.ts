@@ -111,6 +111,9 @@ describe("native client", () => {
       /^model 'm' has work for about 71 ms before this request, too much for its deadline in (100|9\d) ms$/,
     );
     assert.equal(lab.client.findOverload(null), null);
+    // Too late already, which `run` says.
+    assert.equal(lab.client.findOverload(inMs(-1)), null);
+    await assert.rejects(lab.run(jobOf(1, 1, WIDTH, inMs(-1))), { code: "deadline-exceeded" });
     // What runs on this thread waits for none of that.
     await lab.prove();
     assert.equal(lab.client.findOverload(inMs(100)), null);

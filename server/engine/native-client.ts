@@ -78,6 +78,8 @@ class NativeClient implements ConnectedServable {
     // What runs on this thread waits in no queue of the session.
     if (deadlineEpochMs === null || this.#classes.isAnyInline) return null;
     const timeoutMs = deadlineEpochMs - epochNowMs();
+    // Too late is no overload: trying again would not help. `run` says so.
+    if (timeoutMs <= 0) return null;
     const waitMs = this.#addon.predictOverload(this.#line, timeoutMs);
     return waitMs > 0 ? overloaded(this.info, waitMs, timeoutMs) : null;
   }

@@ -19,7 +19,7 @@ import {
 } from "../testing/tiny-models.ts";
 import { loadNativeRuntime } from "./native-runtime.ts";
 import type { EngineName } from "./pick-engine.ts";
-import { createProcessVetter } from "./process-vetter.ts";
+import { type ChildEnd, createProcessVetter, judgeEnd, type Verdict } from "./process-vetter.ts";
 
 const NO_SIGNAL = new AbortController().signal;
 
@@ -28,6 +28,37 @@ for (const engine of ["portable", "native"] as const) {
     vetting(engine),
   );
 }
+
+describe("the end of a vetting child", () => {
+  const refused: Verdict = { kind: "refused", reason: "bad" };
+  const passed = { kind: "passed", report: {} } as Verdict;
+  const stopped = new Error("vetting used too much memory");
+  const silent: ChildEnd = {
+    ...{ verdict: null, stopped: null },
+    ...{ signalName: null, exitCode: null, stderr: "" },
+  };
+
+  it("is a refusal whatever we ended it for: that is kept, and not tried again", () => {
+    assert.equal(judgeEnd({ ...silent, verdict: refused, stopped }), refused);
+    assert.equal(judgeEnd({ ...silent, verdict: refused, signalName: "SIGKILL" }), refused);
+  });
+
+  it("is no pass where it was ended for what it took", () => {
+    assert.equal(judgeEnd({ ...silent, verdict: passed, stopped }), stopped);
+    assert.equal(judgeEnd({ ...silent, verdict: passed, signalName: "SIGKILL" }), passed);
+  });
+
+  it("is the model's fault where it crashed, and nobody's where it was killed", () => {
+    const crash = judgeEnd({ ...silent, signalName: "SIGSEGV", stderr: "one\ntwo\n" });
+    const reason = "it crashed the vetting process (SIGSEGV) two";
+    assert.deepEqual(crash, { kind: "refused", reason });
+    for (const end of [{ signalName: "SIGKILL" }, { exitCode: 3 }]) {
+      const error = judgeEnd({ ...silent, ...end });
+      assert.ok(error instanceof Error);
+      assert.match(error.message, /without a verdict \((SIGKILL|exit code 3)\)/);
+    }
+  });
+});
 
 function skipUnlessLoads(engine: EngineName): { skip: string | false } {
   const { reason } = loadNativeRuntime();

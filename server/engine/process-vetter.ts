@@ -12,6 +12,7 @@ import { siblingUrl } from "../lib/sibling-url.ts";
 import { VetRefusal, type VetReport, type Vetter } from "../models/loader.ts";
 import type { LocalVersion } from "../models/source.ts";
 import type { EngineName } from "./pick-engine.ts";
+import { readPeakRssBytes } from "./read-peak-rss.ts";
 import type { VetMessage, VetOrder } from "./vet-messages.ts";
 
 export interface VetterOptions {
@@ -54,7 +55,7 @@ function runtimeVersion(): string {
   return version;
 }
 
-type Verdict =
+export type Verdict =
   | { readonly kind: "passed"; readonly report: VetReport }
   | { readonly kind: "refused"; readonly reason: string };
 
@@ -152,29 +153,22 @@ function watchChild(
       stderr = (stderr + text).slice(-2000);
     });
     child.on("message", (message: VetMessage) => {
-      lookAtMemory();
-      verdict =
-        message.kind === "refused"
-          ? message
-          : { kind: "passed", report: { ...message.report, peakRssBytes } };
+      if (message.kind === "refused") verdict = message;
+      else {
+        lookAtMemory();
+        verdict = { kind: "passed", report: { ...message.report, peakRssBytes } };
+      }
       // It has said all. Its own end would take time that the version waits for.
       child.kill("SIGKILL");
     });
     child.on("error", (error) => stop(error));
-    child.on("close", (code, signalName) => {
+    child.on("close", (exitCode, signalName) => {
       clearTimeout(timer);
       clearInterval(poll);
       signal.removeEventListener("abort", onAbort);
-      if (stopped !== null) reject(stopped);
-      else if (verdict !== null) resolve(verdict);
-      else if (signalName !== null && signalName !== "SIGKILL")
-        resolve(blameCrash(signalName, stderr));
-      else
-        reject(
-          new Error(
-            `vetting ended without a verdict (${signalName ?? `exit code ${code}`}) ${lastLine(stderr)}`,
-          ),
-        );
+      const judged = judgeEnd({ verdict, stopped, signalName, exitCode, stderr });
+      if (judged instanceof Error) reject(judged);
+      else resolve(judged);
     });
     if (signal.aborted) onAbort();
     try {
@@ -185,6 +179,31 @@ function watchChild(
     }
     if (child.pid !== undefined) trySetPriority(child.pid);
   });
+}
+
+/** What is known of a child that has ended. */
+export interface ChildEnd {
+  /** What it said last; null: nothing. */
+  readonly verdict: Verdict | null;
+  /** Why we ended it; null where we did not, or only because it had said all. */
+  readonly stopped: Error | null;
+  readonly signalName: string | null;
+  readonly exitCode: number | null;
+  readonly stderr: string;
+}
+
+/**
+ * The verdict of a child, or why there is none. A refusal is the model's own fault whatever else it did
+ * on the way, and must be kept: an error would be tried again for ever.
+ */
+export function judgeEnd(end: ChildEnd): Verdict | Error {
+  const { verdict, stopped, signalName, exitCode, stderr } = end;
+  if (verdict?.kind === "refused") return verdict;
+  if (stopped !== null) return stopped;
+  if (verdict !== null) return verdict;
+  if (signalName !== null && signalName !== "SIGKILL") return blameCrash(signalName, stderr);
+  const how = signalName ?? `exit code ${exitCode}`;
+  return new Error(`vetting ended without a verdict (${how}) ${lastLine(stderr)}`);
 }
 
 /** The judge died of the model: that is a verdict, and the same bytes would do it again. */
@@ -204,15 +223,5 @@ function trySetPriority(pid: number): void {
     setPriority(pid, LOW_PRIORITY);
   } catch {
     // Ended already, or not permitted: vetting then competes with serving, nothing worse.
-  }
-}
-
-const PEAK_RSS_KIB = /^VmHWM:\s*(\d+) kB$/m;
-
-function readPeakRssBytes(pid: number | undefined): number {
-  try {
-    return Number(PEAK_RSS_KIB.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
   }
 }

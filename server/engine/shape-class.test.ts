@@ -74,4 +74,22 @@ describe("ShapeClasses", () => {
     assert.equal(new ShapeClasses(fixed, OPTIONS).find(job([1, 4]))?.placement.isInline, true);
     assert.equal(new ShapeClasses(FREE, OPTIONS).find(job([1, 4]))?.placement.isInline, false);
   });
+
+  it("tells whether jobs may run on the serving thread, before there was one too", () => {
+    const fixed: Signature = {
+      ...FREE,
+      inputs: [{ name: "x", datatype: "FP32", shape: [-1, 4] }],
+    };
+    const cheap = new ShapeClasses(fixed, OPTIONS);
+    assert.equal(cheap.isAnyInline, true);
+    const placement = cheap.find(job([1, 4]))?.placement;
+    assert.equal(cheap.isAnyInline, true);
+    placement?.observeInline(1, 1e9, 1);
+    // A further class would start there, but nobody has asked for one.
+    assert.equal(cheap.isAnyInline, false);
+    assert.equal(new ShapeClasses(fixed, { ...OPTIONS, sampleMs: 5 }).isAnyInline, false);
+    assert.equal(new ShapeClasses(fixed, { ...OPTIONS, sampleMs: null }).isAnyInline, false);
+    // The sample tells of one shape only.
+    assert.equal(new ShapeClasses(FREE, OPTIONS).isAnyInline, false);
+  });
 });

@@ -31,6 +31,7 @@ interface Shaped {
 export class ShapeClasses<T> {
   readonly #outputs: readonly TensorSignature[];
   readonly #options: PlacementOptions;
+  readonly #startsInline: boolean;
   /** Each use moves a class one place to the front, so that the last are the least used. */
   readonly #classes: ShapeClass<T>[] = [];
 
@@ -40,10 +41,12 @@ export class ShapeClasses<T> {
     const isOneShape = signature.inputs.every((input) => !input.shape.includes(-1, 1));
     const { inlineBudgetUs, sampleMs } = options;
     this.#options = { inlineBudgetUs, sampleMs: isOneShape ? sampleMs : null };
+    this.#startsInline = new Placement(this.#options).isInline;
   }
 
-  /** Whether any class runs on the serving thread now. */
+  /** Whether any class runs on the serving thread now, or where there is none yet, the first would. */
   get isAnyInline(): boolean {
+    if (this.#classes.length === 0) return this.#startsInline;
     for (let i = 0; i < this.#classes.length; i += 1) {
       if ((this.#classes[i] as ShapeClass<T>).placement.isInline) return true;
     }

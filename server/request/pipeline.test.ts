@@ -10,7 +10,7 @@ import type { JobResult, ServableInfo } from "../models/servable.ts";
 import { ServingMap } from "../models/serving-map.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { AnsweredPrediction } from "./capture-tap.ts";
-import { Pipeline, type RequestOutcome } from "./pipeline.ts";
+import { Pipeline, type Protocol, type RequestOutcome } from "./pipeline.ts";
 
 const INFO: ServableInfo = {
   key: "m/1#1",
@@ -47,10 +47,10 @@ const codec: InferCodec<string, string> = {
 describe("pipeline", () => {
   let counter: LeaseCounter;
   let runs: Deferred<JobResult>[];
-  let recorded: { slot: number; outcome: RequestOutcome }[];
+  let recorded: { slot: number; protocol: Protocol; outcome: RequestOutcome }[];
   let captured: AnsweredPrediction[];
   let inFlight: number;
-  let overload: InferError | null;
+  let overload: InferError | TypeError | null;
   let pipeline: Pipeline;
 
   beforeEach(() => {
@@ -61,7 +61,10 @@ describe("pipeline", () => {
     overload = null;
     counter = new LeaseCounter({
       info: INFO,
-      findOverload: (deadlineEpochMs) => (deadlineEpochMs === null ? null : overload),
+      findOverload: (deadlineEpochMs) => {
+        if (overload instanceof TypeError) throw overload;
+        return deadlineEpochMs === null ? null : overload;
+      },
       run: () => {
         const run = createDeferred<JobResult>();
         runs.push(run);
@@ -85,7 +88,7 @@ describe("pipeline", () => {
         },
       },
       bytes: new ByteBudget(new SharedArrayBuffer(8), 100),
-      recorder: { record: (slot, _protocol, outcome) => recorded.push({ slot, outcome }) },
+      recorder: { record: (slot, protocol, outcome) => recorded.push({ slot, protocol, outcome }) },
       limits: DEFAULT_LIMITS,
       capture: {
         takeInputs: (_info, inferenceId, inputs) => (inferenceId === "skip" ? null : inputs),
@@ -165,7 +168,7 @@ describe("pipeline", () => {
     // As a transport asks that has not read the body yet.
     assert.equal(pipeline.findOverload({ name: "m", version: null }, "http", 1e15), null);
     overload = createRefusal("queue-full", "busy", 7);
-    assert.equal(pipeline.findOverload({ name: "m", version: null }, "http", 1e15), overload);
+    assert.equal(pipeline.findOverload({ name: "m", version: null }, "grpc", 1e15), overload);
     for (const [name, version, deadline] of [
       ["m", null, null],
       ["x", null, 1e15],
@@ -174,12 +177,28 @@ describe("pipeline", () => {
       assert.equal(pipeline.findOverload({ name, version }, "http", deadline), null);
     }
     assert.deepEqual(
-      recorded.map(({ slot, outcome }) => [slot, outcome.errorCode]),
+      recorded.map(({ slot, protocol, outcome }) => [slot, protocol, outcome.errorCode]),
       [
-        [7, "queue-full"],
-        [7, "invalid-argument"],
-        [7, "invalid-argument"],
-        [7, "queue-full"],
+        [7, "http", "queue-full"],
+        [7, "http", "invalid-argument"],
+        [7, "http", "invalid-argument"],
+        [7, "grpc", "queue-full"],
+      ],
+    );
+    atRest();
+  });
+
+  it("ends a request whose overload could not be judged, and records it", async () => {
+    overload = new TypeError("the line was disconnected");
+    const call = infer("good", "m", null, 1e15);
+    await assert.rejects(call, { code: "internal", cause: overload });
+    const error = pipeline.findOverload({ name: "m", version: null }, "grpc", 1e15);
+    assert.deepEqual([error?.code, error?.cause], ["internal", overload]);
+    assert.deepEqual(
+      recorded.map(({ slot, protocol, outcome }) => [slot, protocol, outcome.errorCode]),
+      [
+        [7, "http", "internal"],
+        [7, "grpc", "internal"],
       ],
     );
     atRest();

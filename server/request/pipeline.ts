@@ -7,7 +7,7 @@ import type { Limits } from "../../protocols/core/limits.ts";
 import { type InferError, type StatusCode, toInferError } from "../../protocols/core/status.ts";
 import type { Principal } from "../access/principal.ts";
 import type { LeaseCounter } from "../models/lease.ts";
-import type { JobResult, ServableInfo } from "../models/servable.ts";
+import type { JobResult, Servable, ServableInfo } from "../models/servable.ts";
 import type { ServingMap } from "../models/serving-map.ts";
 import { admit, type QueueGauge } from "./admit.ts";
 import type { ByteBudget } from "./byte-budget.ts";
@@ -95,7 +95,7 @@ export class Pipeline {
       return Promise.reject(this.#recordFailure(NO_SLOT, call.protocol, startMs, thrown));
     }
     const { info } = counter.servable;
-    const overload = counter.servable.findOverload(call.deadlineEpochMs);
+    const overload = overloadOf(counter.servable, call.deadlineEpochMs);
     if (overload === null) return this.#compute(call, startMs, counter);
     return Promise.reject(this.#recordFailure(info.slot, call.protocol, startMs, overload));
   }
@@ -113,7 +113,7 @@ export class Pipeline {
     const startMs = performance.now();
     const counter = this.#parts.serving().find(ref);
     if (counter === null) return null;
-    const overload = counter.servable.findOverload(deadlineEpochMs);
+    const overload = overloadOf(counter.servable, deadlineEpochMs);
     if (overload === null) return null;
     return this.#recordFailure(counter.servable.info.slot, protocol, startMs, overload);
   }
@@ -195,5 +195,14 @@ export class Pipeline {
       batchRows: 0,
     });
     return error;
+  }
+}
+
+/** What goes wrong while it is judged is the request's end too: recorded, and told as any failure. */
+function overloadOf(servable: Servable, deadlineEpochMs: number | null): InferError | null {
+  try {
+    return servable.findOverload(deadlineEpochMs);
+  } catch (thrown) {
+    return toInferError(thrown);
   }
 }

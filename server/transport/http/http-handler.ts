@@ -33,7 +33,7 @@ const NO_BYTES = new Uint8Array(0);
 /**
  * What happens to every HTTP request, whatever socket it came through:
  *
- *   framing, host -> route -> authenticate -> authorise -> draining? -> overload? -> length -> reserve
+ *   framing, host -> route -> authenticate -> authorise -> draining? -> length -> overload? -> reserve
  *   -> read -> infer -> respond -> release
  *
  * Everything before `read` is synchronous and sees only the head. One instance a listener.
@@ -77,31 +77,35 @@ export class HttpHandler implements InferenceHost {
   handle(exchange: HttpExchange): void {
     this.inFlight.enter();
     const requestId = this.requestId(exchange);
-    try {
-      const { route, principal, bodyBytes } = this.admit(exchange);
-      if (route.kind === "infer" && principal !== null) {
-        if (this.#context.isDraining()) throw draining();
-        const deadlineEpochMs = readDeadline(exchange);
-        const overload = this.pipeline.findOverload(route.ref, "http", deadlineEpochMs);
-        if (overload !== null) {
-          this.#end(exchange, requestId, overload);
-          return;
-        }
-        const order = { ref: route.ref, principal, bodyBytes, deadlineEpochMs };
-        new HttpInference(this, exchange, requestId, order).start();
-      } else {
-        void this.#serveControl(exchange, { route, principal, bodyBytes }, requestId);
-      }
-    } catch (thrown) {
-      this.#end(exchange, requestId, thrown);
-    }
-  }
-
-  /** Refuses; the request is over. */
-  #end(exchange: HttpExchange, requestId: string, thrown: unknown): void {
-    const sent = this.refuse(exchange, requestId, thrown);
+    const refusal = this.#start(exchange, requestId);
+    if (refusal === null) return;
+    const sent = this.refuse(exchange, requestId, refusal);
     if (sent === null) this.leave();
     else void sent.then(() => this.leave());
+  }
+
+  /** @returns why the request ends here; null: what was started ends it */
+  #start(exchange: HttpExchange, requestId: string): InferError | null {
+    try {
+      const { route, principal, bodyBytes } = this.admit(exchange);
+      if (route.kind !== "infer" || principal === null) {
+        void this.#serveControl(exchange, { route, principal, bodyBytes }, requestId);
+        return null;
+      }
+      if (this.#context.isDraining()) return draining();
+      const deadlineEpochMs = readDeadline(exchange);
+      // What is too long stays so, and is refused where bytes are reserved: not as if trying again helped.
+      const isTooLong = bodyBytes !== null && bodyBytes > this.maxBodyBytes;
+      const overload = isTooLong
+        ? null
+        : this.pipeline.findOverload(route.ref, "http", deadlineEpochMs);
+      if (overload !== null) return overload;
+      const order = { ref: route.ref, principal, bodyBytes, deadlineEpochMs };
+      new HttpInference(this, exchange, requestId, order).start();
+      return null;
+    } catch (thrown) {
+      return toInferError(thrown);
+    }
   }
 
   /**
@@ -121,13 +125,14 @@ export class HttpHandler implements InferenceHost {
     return this.#ids.take(exchange.headers.get("x-request-id"));
   }
 
-  /** Answers with an error, after logging the cause of an unknown one. As HttpExchange.respond. */
+  /** Answers with an error, after logging the cause of an unknown one. As `succeed`. */
   refuse(exchange: HttpExchange, requestId: string, thrown: unknown): Promise<void> | null {
     const error = toInferError(thrown);
     if (error.code === "internal") {
       this.#context.log.error({ requestId, err: error.cause ?? error }, "request failed");
     }
-    return this.#send(exchange, errorAnswer(error, requestId, afterError(exchange, error)));
+    const answer = errorAnswer(error, requestId, afterError(exchange, error));
+    return this.#send(exchange, requestId, answer);
   }
 
   read(exchange: HttpExchange, body: BodyBuffer, receiver: BodyReceiver): void {
@@ -137,10 +142,16 @@ export class HttpHandler implements InferenceHost {
 
   succeed(
     exchange: HttpExchange,
+    requestId: string,
     headers: readonly string[],
     parts: readonly Uint8Array[],
   ): Promise<void> | null {
-    return exchange.respond(200, headers, parts, this.#isClosing ? "close" : "keep-alive");
+    const after = this.#isClosing ? "close" : "keep-alive";
+    try {
+      return this.#watch(requestId, exchange.respond(200, headers, parts, after));
+    } catch (thrown) {
+      return this.#onUnsent(requestId, thrown);
+    }
   }
 
   leave(): void {
@@ -163,7 +174,7 @@ export class HttpHandler implements InferenceHost {
     const readBody = (maxBytes: number) => this.#readWhole(exchange, bodyBytes, maxBytes);
     try {
       const answer = await this.#control.answer({ route, principal, requestId, readBody });
-      await this.#send(exchange, answer);
+      await this.#send(exchange, requestId, answer);
     } catch (thrown) {
       await this.refuse(exchange, requestId, thrown);
     } finally {
@@ -190,10 +201,28 @@ export class HttpHandler implements InferenceHost {
     }
   }
 
-  #send(exchange: HttpExchange, answer: Answer): Promise<void> | null {
+  #send(exchange: HttpExchange, requestId: string, answer: Answer): Promise<void> | null {
+    const { status, headers, parts } = answer;
     const isLast = this.#isClosing && answer.after === "keep-alive";
     const after = isLast ? "close" : answer.after;
-    return exchange.respond(answer.status, answer.headers, answer.parts, after);
+    try {
+      return this.#watch(requestId, exchange.respond(status, headers, parts, after));
+    } catch (thrown) {
+      return this.#onUnsent(requestId, thrown);
+    }
+  }
+
+  #watch(requestId: string, sent: Promise<void> | null): Promise<void> | null {
+    if (sent === null) return null;
+    return sent.catch((thrown) => {
+      this.#onUnsent(requestId, thrown);
+    });
+  }
+
+  /** Part of the answer may be out, so that no other can follow it. */
+  #onUnsent(requestId: string, thrown: unknown): null {
+    this.#context.log.error({ requestId, err: thrown }, "an answer could not be sent");
+    return null;
   }
 }
 

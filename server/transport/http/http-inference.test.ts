@@ -5,7 +5,7 @@ import { decodeRestResponse, encodeRestRequest } from "../../../protocols/oip-re
 import { createDeferred } from "../../lib/deferred.ts";
 import { createFakeContext, TEST_OPTIONS } from "../testing/fake-context.ts";
 import type { BodyRead } from "./body-read.ts";
-import type { HttpExchange } from "./http-exchange.ts";
+import type { AfterAnswer, HttpExchange } from "./http-exchange.ts";
 import { HttpHandler } from "./http-handler.ts";
 import { RequestHeaders } from "./request-headers.ts";
 
@@ -14,6 +14,9 @@ interface Answered {
   readonly jsonBytes: number | null;
   readonly body: Buffer;
 }
+
+/** What becomes of an answer. */
+type Fault = "none" | "throws" | "rejects";
 
 /** An exchange without a socket: the test feeds the body, and sees the answer. */
 class FakeExchange implements HttpExchange {
@@ -25,9 +28,13 @@ class FakeExchange implements HttpExchange {
   read: BodyRead | null = null;
   /** null until it is answered. */
   status: number | null = null;
+  after: AfterAnswer | null = null;
+  responses = 0;
+  readonly #fault: Fault;
 
-  constructor(path: string, headers: Readonly<Record<string, string>>) {
+  constructor(path: string, headers: Readonly<Record<string, string>>, fault: Fault = "none") {
     this.path = path;
+    this.#fault = fault;
     for (const [name, value] of Object.entries(headers)) this.headers.add(name, value);
   }
 
@@ -35,8 +42,17 @@ class FakeExchange implements HttpExchange {
     this.read = read;
   }
 
-  respond(status: number, headers: readonly string[], parts: readonly Uint8Array[]): null {
+  respond(
+    status: number,
+    headers: readonly string[],
+    parts: readonly Uint8Array[],
+    after: AfterAnswer,
+  ): Promise<void> | null {
+    this.responses += 1;
     this.status = status;
+    this.after = after;
+    if (this.#fault === "throws") throw new Error("the socket is gone");
+    if (this.#fault === "rejects") return Promise.reject(new Error("the socket is gone"));
     const at = headers.indexOf("inference-header-content-length");
     const jsonBytes = at < 0 ? null : Number(headers[at + 1]);
     this.answered.resolve({ status, jsonBytes, body: Buffer.concat(parts) });
@@ -96,6 +112,53 @@ describe("HttpInference", () => {
     assert.equal(handler.inFlight.count, 0);
     assert.equal(context.pipeline.bytes.usedBytes, 0);
   });
+
+  test("a body that is too long is so for a busy model too", () => {
+    const handler = new HttpHandler(createFakeContext(), TEST_OPTIONS);
+    const exchange = new FakeExchange("/v2/models/busy/infer", {
+      host: "127.0.0.1:8000",
+      "content-length": String(TEST_OPTIONS.maxBodyBytes + 1),
+      "x-request-timeout-ms": "50",
+    });
+    handler.handle(exchange);
+    assert.deepEqual([exchange.status, exchange.after], [413, "drain-then-close"]);
+    assert.equal(handler.inFlight.count, 0);
+  });
+
+  for (const fault of ["throws", "rejects"] as const) {
+    for (const [what, path, status] of [
+      ["an inference", "/v2/models/double/infer", 200],
+      ["an inference that fails", "/v2/models/failing/infer", 500],
+      ["a refusal at the head", "/v2/models/busy/infer", 503],
+      ["an unknown path", "/v3", 404],
+      ["a control route", "/v2/repository/index", 200],
+    ] as const) {
+      test(`an answer whose sending ${fault} is the last of its request: ${what}`, async () => {
+        const context = createFakeContext();
+        const handler = new HttpHandler(context, TEST_OPTIONS);
+        const { body } = encodeRestRequest(
+          { id: null, inputs: [X], outputs: null },
+          { binary: false },
+        );
+        const headers = {
+          host: "127.0.0.1:8000",
+          "content-length": String(body.byteLength),
+          "x-request-timeout-ms": "1000",
+        };
+        const exchange = new FakeExchange(path, headers, fault);
+        handler.handle(exchange);
+        exchange.read?.take(body, true);
+        await handler.inFlight.whenIdle();
+        assert.deepEqual([exchange.status, exchange.responses], [status, 1]);
+        assert.equal(handler.inFlight.count, 0);
+        assert.equal(context.pipeline.bytes.usedBytes, 0);
+        assert.equal(context.models.leases(), 0);
+        const lines = context.logged.filter((line) => line.includes("could not be sent"));
+        assert.equal(lines.length, 1);
+        assert.match(lines[0] ?? "", /"requestId":".*the socket is gone/);
+      });
+    }
+  }
 
   test("a body that breaks off leaves nothing behind", async () => {
     const { context, handler, exchange, body } = setUp(false);

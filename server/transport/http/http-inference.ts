@@ -16,13 +16,17 @@ export interface InferenceHost {
   readonly maxBodyBytes: number;
   /** Reads the body, within bodyTimeoutMs. Synchronous up to the exchange's `readBody`. */
   read(exchange: HttpExchange, body: BodyBuffer, receiver: BodyReceiver): void;
-  /** As HttpExchange.respond, closing the connection where the listener closes. */
+  /**
+   * As HttpExchange.respond, closing the connection where the listener closes. A failure to send is
+   * logged: it neither throws nor rejects.
+   */
   succeed(
     exchange: HttpExchange,
+    requestId: string,
     headers: readonly string[],
     parts: readonly Uint8Array[],
   ): Promise<void> | null;
-  /** Answers with an error. As HttpExchange.respond. */
+  /** Answers with an error. As `succeed`. */
   refuse(exchange: HttpExchange, requestId: string, thrown: unknown): Promise<void> | null;
   /** The request is over. */
   leave(): void;
@@ -97,7 +101,7 @@ export class HttpInference implements BodyReceiver {
       });
       this.#body.holdAtLeast(byteLengthOf(answer.parts));
       const headers = headersOf(answer, this.#requestId);
-      const sent = this.#host.succeed(this.#exchange, headers, answer.parts);
+      const sent = this.#host.succeed(this.#exchange, this.#requestId, headers, answer.parts);
       if (sent !== null) await sent;
     } catch (thrown) {
       await this.#fail(thrown);
@@ -109,12 +113,9 @@ export class HttpInference implements BodyReceiver {
 
   async #fail(thrown: unknown): Promise<void> {
     this.#body.release();
-    try {
-      const sent = this.#host.refuse(this.#exchange, this.#requestId, thrown);
-      if (sent !== null) await sent;
-    } finally {
-      this.#host.leave();
-    }
+    const sent = this.#host.refuse(this.#exchange, this.#requestId, thrown);
+    if (sent !== null) await sent;
+    this.#host.leave();
   }
 }
 
