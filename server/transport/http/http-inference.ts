@@ -2,6 +2,7 @@ import type { ModelRef } from "../../../protocols/core/infer.ts";
 import { INFERENCE_ID_HEADER } from "../../../protocols/core/inference-id.ts";
 import { InferError } from "../../../protocols/core/status.ts";
 import { oipRestCodec, type RestAnswer } from "../../../protocols/oip-rest/infer-codec.ts";
+import { makeInputArray } from "../../../protocols/oip-rest/input-array.ts";
 import type { Principal } from "../../access/principal.ts";
 import { epochNowMs } from "../../lib/epoch-clock.ts";
 import type { Pipeline } from "../../request/pipeline.ts";
@@ -80,8 +81,7 @@ export class HttpInference implements BodyReceiver {
     // The pipeline decodes before it yields. Numbers and strings read from JSON have memory of their
     // own; tensors of a binary body are views of it.
     const mustCopy = isBorrowed && this.#jsonBytes !== null;
-    // Not `slice`, which is a view of the same memory where `bytes` is a Buffer.
-    void this.#run(mustCopy ? new Uint8Array(bytes) : bytes);
+    void this.#run(mustCopy ? copyOf(bytes) : bytes);
   }
 
   onBodyFailed(reason: InferError): void {
@@ -117,6 +117,13 @@ export class HttpInference implements BodyReceiver {
     if (sent !== null) await sent;
     this.#host.leave();
   }
+}
+
+/** Small ones share memory, as inputs out of JSON do. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = makeInputArray<Uint8Array>(Uint8Array, bytes.byteLength);
+  copy.set(bytes);
+  return copy;
 }
 
 function headersOf(answer: RestAnswer, requestId: string): string[] {
