@@ -83,6 +83,7 @@ describe("pipeline", () => {
       serving: () => map,
       gauge: {
         enter: () => ++inFlight,
+        read: () => inFlight,
         leave: () => {
           inFlight -= 1;
         },
@@ -157,6 +158,27 @@ describe("pipeline", () => {
     const again = infer();
     runs[2]?.resolve(RESULT);
     await again;
+  });
+
+  it("judges room before the rest is read, with or without a deadline", async () => {
+    const held = [infer(), infer()];
+    const ref = { name: "m", version: null };
+    for (const deadline of [null, 1e15]) {
+      assert.equal(pipeline.findOverload(ref, "http", deadline)?.code, "queue-full");
+    }
+    await failsWith(infer("bug"), "queue-full");
+    assert.deepEqual(
+      recorded.map(({ slot, outcome }) => [slot, outcome.errorCode]),
+      [
+        [7, "queue-full"],
+        [7, "queue-full"],
+        [7, "queue-full"],
+      ],
+    );
+    for (const run of runs) run.resolve(RESULT);
+    await Promise.all(held);
+    assert.equal(pipeline.findOverload(ref, "http", null), null);
+    atRest();
   });
 
   it("decodes nothing that could not be done in time, and counts it as refused", async () => {

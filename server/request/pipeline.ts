@@ -9,7 +9,7 @@ import type { Principal } from "../access/principal.ts";
 import type { LeaseCounter } from "../models/lease.ts";
 import type { JobResult, Servable, ServableInfo } from "../models/servable.ts";
 import type { ServingMap } from "../models/serving-map.ts";
-import { admit, type QueueGauge } from "./admit.ts";
+import { admit, findFull, type QueueGauge } from "./admit.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { CaptureTap } from "./capture-tap.ts";
 import { InferenceIds } from "./inference-ids.ts";
@@ -95,27 +95,30 @@ export class Pipeline {
       return Promise.reject(this.#recordFailure(NO_SLOT, call.protocol, startMs, thrown));
     }
     const { info } = counter.servable;
-    const overload = overloadOf(counter.servable, call.deadlineEpochMs);
+    const overload = this.#overloadOf(counter.servable, call.deadlineEpochMs);
     if (overload === null) return this.#compute(call, startMs, counter);
     return Promise.reject(this.#recordFailure(info.slot, call.protocol, startMs, overload));
   }
 
   /**
    * For a transport that knows model and deadline before it has read the rest: why the request need
-   * not be read, recorded; null: `infer` decides, and explains what else is wrong.
+   * not be read (no room, or no time), recorded; null: `infer` decides, and explains what else is wrong.
    */
   findOverload(
     ref: ModelRef,
     protocol: Protocol,
     deadlineEpochMs: number | null,
   ): InferError | null {
-    if (deadlineEpochMs === null) return null;
-    const startMs = performance.now();
     const counter = this.#parts.serving().find(ref);
     if (counter === null) return null;
-    const overload = overloadOf(counter.servable, deadlineEpochMs);
+    const startMs = performance.now();
+    const overload = this.#overloadOf(counter.servable, deadlineEpochMs);
     if (overload === null) return null;
     return this.#recordFailure(counter.servable.info.slot, protocol, startMs, overload);
+  }
+
+  #overloadOf(servable: Servable, deadlineEpochMs: number | null): InferError | null {
+    return findFull(this.#parts.gauge, servable.info) ?? overloadOf(servable, deadlineEpochMs);
   }
 
   /** One asynchronous function, because each costs a promise and a turn of the microtask queue. */

@@ -63,6 +63,7 @@ export function createFakeContext(
       leave: () => {
         running -= 1;
       },
+      read: () => running,
     },
     bytes: new ByteBudget(new SharedArrayBuffer(8), maxInflightBytes),
     recorder: { record: () => undefined },

@@ -161,6 +161,7 @@ function createGauge() {
     leave: () => {
       count -= 1;
     },
+    read: () => count,
   };
 }
 
