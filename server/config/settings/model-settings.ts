@@ -1,0 +1,21 @@
+import { MODEL_CONTROL_MODES } from "../config.ts";
+import { DAY_MS, GIB, integer, MIB, type Rows, row, TIB } from "./row.ts";
+
+/** Which versions are loaded, from where, and after which examination. */
+export const MODEL_SETTINGS = {
+  modelControlMode: row({ kind: "enum", values: MODEL_CONTROL_MODES }, "poll", {
+    text: "none: read the repository once; poll: follow it; explicit: load and unload on request.",
+  }),
+  loadModel: row({ kind: "strings" }, [], {
+    text: "Models to load at start in explicit mode; the flag may be repeated.",
+  }),
+  repositoryPollSecs: row({ kind: "number", min: 0.05, max: 86_400 }, 5, {
+    text: "Seconds between two looks at the repository in poll mode.",
+  }),
+  vetTimeoutMs: row(integer(100, DAY_MS), 60_000, {
+    text: "Milliseconds that vetting one version may take.",
+  }),
+  vetMaxRssBytes: row(integer(64 * MIB, 64 * TIB), 2 * GIB, {
+    text: "Memory that the vetting process may use.",
+  }),
+} satisfies Partial<Rows>;

@@ -1,0 +1,34 @@
+import { HTTP_TRANSPORTS } from "../config.ts";
+import { DAY_MS, GIB, integer, MIB, PORT, type Rows, row, TIB } from "./row.ts";
+
+/** Listeners, what they let in, and how they close. */
+export const NETWORK_SETTINGS = {
+  threads: row(integer(1, 256), ({ cores }) => Math.max(1, Math.min(8, cores >> 1)), {
+    defaultText: "half the cores, 1 to 8",
+    text: "HTTP serving threads; one where uWebSockets.js does not load.",
+  }),
+  httpPort: row(PORT, 8000, { text: "HTTP and WebSocket port; 0 takes a free one." }),
+  grpcPort: row(PORT, 8001, { text: "gRPC port; 0 takes a free one." }),
+  metricsPort: row(PORT, 8002, { text: "Prometheus metrics port; 0 takes a free one." }),
+  httpTransport: row({ kind: "enum", values: HTTP_TRANSPORTS }, "auto", {
+    text: "uws: uWebSockets.js, an error where it does not load; node: node:http on one thread; auto: uws where it loads.",
+  }),
+  maxBodyBytes: row(integer(1024, 2 * GIB), 64 * MIB, {
+    text: "Largest request body or message.",
+  }),
+  maxInflightBytes: row(integer(1024, TIB), 512 * MIB, {
+    text: "Request bytes held at once over all connections; beyond it, queue-full.",
+  }),
+  maxStreamInflight: row(integer(1, 65_536), 64, {
+    text: "WebSocket: requests in flight per connection.",
+  }),
+  maxStreamEgressBytes: row(integer(65_536, 2 * GIB), 8 * MIB, {
+    text: "WebSocket: unsent bytes per connection before it is closed as too slow.",
+  }),
+  drainDelayMs: row(integer(0, DAY_MS), 0, {
+    text: "After SIGTERM: keep serving, not ready, for this long, so that balancers look away.",
+  }),
+  exitTimeoutSecs: row({ kind: "number", min: 0.1, max: 86_400 }, 30, {
+    text: "Then wait at most this long for what is in flight.",
+  }),
+} satisfies Partial<Rows>;

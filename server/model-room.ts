@@ -1,0 +1,177 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { AuditEntry } from "./access/audit-record.ts";
+import type { Config } from "./config/config.ts";
+import type { EngineChannel } from "./engine/connect.ts";
+import { engineThreads } from "./engine/engine-threads.ts";
+import { createNativeEngine } from "./engine/native-engine.ts";
+import type { PickedEngine } from "./engine/pick-engine.ts";
+import { createPortableEngine } from "./engine/portable-engine.ts";
+import { createProcessVetter } from "./engine/process-vetter.ts";
+import type { Logger } from "./lib/log.ts";
+import type { VersionState } from "./models/lifecycle.ts";
+import type { Loader } from "./models/loader.ts";
+import { Manager, type Publisher } from "./models/manager.ts";
+import { type PollOutcome, Reconciler } from "./models/reconciler.ts";
+import type { Source } from "./models/source.ts";
+import { StateBus, type StateEvent } from "./models/state-bus.ts";
+import { type SlotAllocator, VersionBringer } from "./models/version-bringer.ts";
+import type { ControlMetrics } from "./observe/metrics/control-metrics.ts";
+import { Steering } from "./steering.ts";
+
+export interface ModelRoomParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly source: Source;
+  readonly engine: PickedEngine;
+  readonly publisher: Publisher<EngineChannel>;
+  readonly slots: SlotAllocator;
+  readonly recordAudit: (entry: AuditEntry) => void;
+  /** Asked at each event: the metrics are built after the room, from what is in it. */
+  readonly metrics: () => ControlMetrics;
+  /** Waits for ever at the named point in kill tests; a no-op otherwise. */
+  readonly pause: (point: string) => Promise<void>;
+}
+
+const MS_PER_SECOND = 1000;
+
+/**
+ * The control path, put together: source, manager, reconciler and steering, and what their events do
+ * to log, metrics and audit. Control thread.
+ */
+export class ModelRoom {
+  readonly bus = new StateBus();
+  readonly manager: Manager<EngineChannel>;
+  readonly reconciler: Reconciler<EngineChannel>;
+  readonly steering: Steering<EngineChannel>;
+  readonly #parts: ModelRoomParts;
+  readonly #stopping = new AbortController();
+  /** Why each failed version failed last, so that each reason is audited once. */
+  readonly #auditedFailures = new Map<string, string | null>();
+
+  constructor(parts: ModelRoomParts) {
+    this.#parts = parts;
+    const { config, source } = parts;
+    this.manager = this.#createManager();
+    this.reconciler = new Reconciler({
+      source,
+      manager: this.manager,
+      pollMs: config.repositoryPollSecs * MS_PER_SECOND,
+      pollsOnce: config.modelControlMode === "none",
+      nowMs: Date.now,
+      random: Math.random,
+      onPoll: (outcome) => this.#onPoll(outcome),
+      onFault: (thrown) => this.#onFault(thrown),
+    });
+    this.steering = new Steering({
+      manager: this.manager,
+      bus: this.bus,
+      nudge: () => this.reconciler.nudge(),
+      record: parts.recordAudit,
+      stopping: this.#stopping.signal,
+    });
+    this.bus.subscribe((event) => this.#onState(event));
+  }
+
+  /** No new step begins, and open calls are answered; resolves after the step under way. */
+  stop(): Promise<void> {
+    this.#stopping.abort();
+    return this.reconciler.stop();
+  }
+
+  #createManager(): Manager<EngineChannel> {
+    const { config, pause, log, source, slots, engine, publisher } = this.#parts;
+    const bringer = new VersionBringer<EngineChannel>({
+      source,
+      vetter: createProcessVetter({
+        engine: engine.name,
+        verdictDir: join(config.home, "cache", "verdicts"),
+        timeoutMs: config.vetTimeoutMs,
+        maxRssBytes: config.vetMaxRssBytes,
+      }),
+      loader: this.#createEngine(),
+      slots,
+      nowMs: Date.now,
+      maxQueue: config.maxQueue,
+      maxBatchRows: config.maxBatchRows,
+      onFailure: (id, thrown) =>
+        log.error({ ...id, err: thrown }, "a version cannot be brought up"),
+      pause,
+    });
+    const isExplicit = config.modelControlMode === "explicit";
+    return new Manager<EngineChannel>({
+      bringer,
+      publisher,
+      bus: this.bus,
+      nowMs: Date.now,
+      onFault: (thrown) => this.#onFault(thrown),
+      explicit: isExplicit ? new Set(config.loadModel) : null,
+    });
+  }
+
+  #createEngine(): Loader<EngineChannel> {
+    const { config, log, engine, metrics } = this.#parts;
+    const { addon } = engine;
+    const threads = engineThreads(config, engine.name, availableParallelism());
+    if (addon !== null) {
+      return createNativeEngine({ addon, ...threads, inlineBudgetUs: config.inlineBudgetUs });
+    }
+    return createPortableEngine({
+      ...threads,
+      onSlotLost: (key, reason, refillInMs) => {
+        metrics().engineThreadsLost.inc();
+        log.error({ key, reason, refillInMs }, "an engine thread ended by itself");
+      },
+    });
+  }
+
+  #onPoll(outcome: PollOutcome): void {
+    const { metrics, log } = this.#parts;
+    metrics().polls.inc({ outcome: outcome.kind });
+    if (outcome.kind === "failed") {
+      log.warn(
+        { reason: outcome.reason },
+        "the repository could not be read; serving what is loaded",
+      );
+      return;
+    }
+    metrics().lastPollSeconds.setToCurrentTime();
+    if (outcome.kind === "changed") {
+      log.info({ generation: outcome.generation }, "the repository changed");
+    }
+  }
+
+  /** A fault of our own on the control path: what serves goes on serving. */
+  #onFault(thrown: unknown): void {
+    this.#parts.log.error({ err: thrown }, "the control path met a fault");
+  }
+
+  /** Retries of a failed version go on for ever; only a new reason is a new fact. */
+  #isAudited(version: string, to: VersionState, reason: string | null): boolean {
+    if (to === "failed") {
+      if (this.#auditedFailures.get(version) === reason) return false;
+      this.#auditedFailures.set(version, reason);
+      return true;
+    }
+    if (to === "ready") this.#auditedFailures.delete(version);
+    return to === "ready" || to === "unloaded";
+  }
+
+  #onState({ id, from, to, reason }: StateEvent): void {
+    const { metrics, log, recordAudit } = this.#parts;
+    metrics().transitions.inc({ to });
+    // It may be wanted again since its unload began.
+    if (to === "unloaded") this.reconciler.nudge();
+    const line = { model: id.model, version: id.version, from, to, reason };
+    if (to === "failed") log.error(line, "version failed");
+    else log.info(line, "version state");
+    if (!this.#isAudited(`${id.model}/${id.version}`, to, reason)) return;
+    recordAudit({
+      actor: "sluice",
+      action: `version.${to}`,
+      target: `${id.model}/${id.version}`,
+      outcome: to === "failed" ? "failed" : "ok",
+      details: { reason },
+    });
+  }
+}

@@ -1,0 +1,50 @@
+import { Counter, Gauge, type Registry } from "prom-client";
+
+/** Counters of rare events on the control thread. */
+export interface ControlMetrics {
+  readonly transitions: Counter<"to">;
+  readonly polls: Counter<"outcome">;
+  readonly lastPollSeconds: Gauge;
+  readonly denials: Counter<"code">;
+  readonly engineThreadsLost: Counter;
+  readonly auditFailures: Counter;
+}
+
+export function createControlMetrics(registry: Registry): ControlMetrics {
+  const registers = [registry];
+  return {
+    transitions: new Counter({
+      name: "sluice_version_transitions_total",
+      help: "Steps of versions through their lifecycle, by the state entered.",
+      labelNames: ["to"],
+      registers,
+    }),
+    polls: new Counter({
+      name: "sluice_repository_polls_total",
+      help: "Readings of the repository's index.",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    lastPollSeconds: new Gauge({
+      name: "sluice_repository_last_success_timestamp_seconds",
+      help: "When the repository's index was last read.",
+      registers,
+    }),
+    denials: new Counter({
+      name: "sluice_denied_requests_total",
+      help: "Requests refused for want of a credential or a right.",
+      labelNames: ["code"],
+      registers,
+    }),
+    engineThreadsLost: new Counter({
+      name: "sluice_engine_threads_lost_total",
+      help: "Engine threads that ended by themselves.",
+      registers,
+    }),
+    auditFailures: new Counter({
+      name: "sluice_audit_write_failures_total",
+      help: "Audit records that could not be written.",
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,24 @@
+import type { BatchClose, PlacementName } from "../../models/loader.ts";
+import type { VersionStatus } from "../../models/serving-map.ts";
+import type { CounterReader } from "../../threads/shared-counters.ts";
+import type { SharedGauge } from "../../threads/shared-gauge.ts";
+import type { CaptureCounters } from "../capture/capture-counters.ts";
+
+/** What the metrics page is rendered from; read anew at each scrape. */
+export interface MetricsParts {
+  readonly counters: CounterReader;
+  readonly gauge: SharedGauge;
+  /** Loaded versions and their rows. */
+  readonly loaded: () => readonly {
+    readonly model: string;
+    readonly version: number;
+    readonly slot: number;
+    /** Batches run so far. */
+    readonly batches: (placement: PlacementName, closedBy: BatchClose) => number;
+  }[];
+  readonly statuses: () => readonly { readonly model: string; readonly status: VersionStatus }[];
+  readonly inflightBytes: () => number;
+  readonly isReady: () => boolean;
+  /** null: nothing is captured. */
+  readonly capture: CaptureCounters | null;
+}
