@@ -26,7 +26,8 @@ module.exports = {
     ban("lib-knows-no-domain", "^server/lib/", "^(server|protocols|native)/", ["^server/lib/"]),
     ban("models-is-the-core", "^server/models/", "^server/", ["^server/(models|lib)/"]),
     ban("plugins-see-interfaces", "^server/(sources|engine)/", "^server/models/", [
-      "^server/models/(source|loader|servable)\\.ts$",
+      // version-policy: what a repository says of a model's versions is part of a reading.
+      "^server/models/(source|loader|servable|version-policy)\\.ts$",
     ]),
     ban("plugins-stay-apart", "^server/(sources|engine)/", "^server/", [
       "^server/($1|models|lib)/",

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { AuditEntry } from "./access/audit-record.ts";
 import type { Config } from "./config/config.ts";
+import { readModelPolicies } from "./config/model-policies.ts";
 import type { EngineChannel } from "./engine/connect.ts";
 import { engineThreads } from "./engine/engine-threads.ts";
 import { createNativeEngine } from "./engine/native-engine.ts";
@@ -11,7 +12,8 @@ import { createProcessVetter } from "./engine/process-vetter.ts";
 import type { Logger } from "./lib/log.ts";
 import type { VersionState } from "./models/lifecycle.ts";
 import type { Loader } from "./models/loader.ts";
-import { Manager, type Publisher } from "./models/manager.ts";
+import { Manager } from "./models/manager.ts";
+import type { Publisher } from "./models/publication.ts";
 import { type PollOutcome, Reconciler } from "./models/reconciler.ts";
 import type { Source } from "./models/source.ts";
 import { StateBus, type StateEvent } from "./models/state-bus.ts";
@@ -106,6 +108,7 @@ export class ModelRoom {
       nowMs: Date.now,
       onFault: (thrown) => this.#onFault(thrown),
       explicit: isExplicit ? new Set(config.loadModel) : null,
+      ...readModelPolicies(config),
     });
   }
 

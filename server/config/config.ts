@@ -31,6 +31,8 @@ export interface Config {
   /** Models to load at start in explicit mode. */
   readonly loadModel: readonly string[];
   readonly repositoryPollSecs: number;
+  /** `GLOB=POLICY`: which versions are loaded (config/model-policies.ts). */
+  readonly versionPolicy: readonly string[];
   /** API keys, absolute; it exists. null: no authentication (none given, and no keys.json in `home`). */
   readonly keysFile: string | null;
   /** May hold a password: never print it. */

@@ -3,6 +3,7 @@ import { isModelGlob } from "../access/glob.ts";
 import { isLoopback } from "../lib/local-host.ts";
 import type { Config, PipelinesConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
+import { readModelPolicies } from "./model-policies.ts";
 
 /** What no single value of `sluice serve` shows. @throws ConfigError saying what to change. */
 export function crossCheck(config: Config): void {
@@ -10,6 +11,7 @@ export function crossCheck(config: Config): void {
   checkExposure(config);
   checkKeysFile(config);
   checkCapture(config);
+  readModelPolicies(config);
   const badGlob = config.captureModels.find((glob) => !isModelGlob(glob));
   if (badGlob !== undefined) {
     throw new ConfigError(

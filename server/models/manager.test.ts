@@ -194,6 +194,49 @@ describe("manager", () => {
     );
   });
 
+  it("keeps the newest versions beside the aliases, and lets the ones before go", async () => {
+    const world = new FakeWorld();
+    world.versionPolicy = { kind: "latest", count: 2 };
+    const read = (generation: number, newest: number) =>
+      wanted(generation, { m: { champion: 1 } }, [], {
+        m: Array.from({ length: newest }, (_, i) => i + 1),
+      });
+    world.manager.setWanted(read(1, 3));
+    await world.settle();
+    assert.deepEqual(world.serving(), ["m: champion=1; v1 v2 v3"]);
+    world.manager.setWanted(read(2, 4));
+    await world.settle();
+    assert.deepEqual(world.serving(), ["m: champion=1; v1 v3 v4"]);
+  });
+
+  it("makes the highest selected version the champion where the repository names none", async () => {
+    const world = new FakeWorld();
+    world.versionPolicy = { kind: "latest", count: 1 };
+    world.manager.setWanted(wanted(1, { m: {} }, [], { m: [1, 2] }));
+    await world.settle();
+    assert.deepEqual(world.serving(), ["m: champion=2; v2"]);
+    world.fetchFailures.set("m/3", new Error("away"));
+    world.manager.setWanted(wanted(2, { m: {} }, [], { m: [1, 2, 3] }));
+    await world.settle();
+    assert.deepEqual(world.serving(), ["m: champion=2; v2"]);
+    world.fetchFailures.clear();
+    world.nowMs = 1000;
+    await world.settle();
+    assert.deepEqual(world.serving(), ["m: champion=3; v3"]);
+  });
+
+  it("the repository's word on versions goes before the server's", async () => {
+    const world = new FakeWorld();
+    world.versionPolicy = { kind: "all" };
+    const set = wanted(1, { m: { champion: 1 } }, [], { m: [2, 3] });
+    const [model] = set.models.values();
+    assert.ok(model !== undefined);
+    const own = { ...model, versionPolicy: { kind: "specific", versions: [3] } as const };
+    world.manager.setWanted({ ...set, models: new Map([["m", own]]) });
+    await world.settle();
+    assert.deepEqual(world.serving(), ["m: champion=1; v1 v3"]);
+  });
+
   it("drops what it knew of versions that are gone", async () => {
     const world = new FakeWorld();
     for (let v = 1; v <= 20; v++) {

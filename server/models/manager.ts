@@ -1,41 +1,15 @@
 import { DEFAULT_ALIAS } from "../../protocols/core/names.ts";
 import { InferError } from "../../protocols/core/status.ts";
-import type { VersionState } from "./lifecycle.ts";
+import { isAtRest, ModelRecord } from "./model-record.ts";
+import type { Publisher } from "./publication.ts";
 import type { VersionStatus } from "./serving-map.ts";
 import type { WantedModel, WantedSet } from "./source.ts";
 import type { StateBus } from "./state-bus.ts";
 import type { VersionBringer } from "./version-bringer.ts";
+import type { VersionPolicy } from "./version-policy.ts";
 import type { LoadedServable } from "./version-record.ts";
 import { VersionRecord } from "./version-record.ts";
-import {
-  effectiveAliases,
-  mergeWanted,
-  surplusVersions,
-  wantedVersions,
-} from "./wanted-versions.ts";
-
-/** What the serving threads should serve now. */
-export interface Publication<Channel> {
-  readonly models: readonly PublishedModel<Channel>[];
-  readonly isReady: boolean;
-}
-
-export interface PublishedModel<Channel> {
-  readonly name: string;
-  readonly aliases: ReadonlyMap<string, number>;
-  /** Aliases of the repository that lead nowhere yet. */
-  readonly pendingAliases: readonly string[];
-  readonly versions: ReadonlyMap<number, LoadedServable<Channel>>;
-  readonly statuses: readonly VersionStatus[];
-}
-
-/** How the manager reaches the serving threads. */
-export interface Publisher<Channel> {
-  /** Hands out the new whole; resolves when every thread serves by it. */
-  publish(publication: Publication<Channel>): Promise<void>;
-  /** Resolves when no thread holds the servable any more. REQUIRES: it is in no publication. */
-  whenReleased(servable: LoadedServable<Channel>): Promise<void>;
-}
+import { effectiveAliases, mergeWanted, surplusVersions } from "./wanted-versions.ts";
 
 export interface ManagerParts<Channel> {
   readonly bringer: VersionBringer<Channel>;
@@ -46,12 +20,8 @@ export interface ManagerParts<Channel> {
   readonly onFault: (thrown: unknown) => void;
   /** Only models named here load; null: all that the repository names. */
   readonly explicit: Set<string> | null;
-}
-
-interface ModelRecord<Channel> {
-  wanted: WantedModel;
-  readonly versions: Map<number, VersionRecord<Channel>>;
-  aliases: ReadonlyMap<string, number>;
+  /** The server's policy for a model, where its repository has none. */
+  readonly versionPolicy: (model: string) => VersionPolicy;
 }
 
 /**
@@ -77,7 +47,7 @@ export class Manager<Channel> {
 
   /** Takes a new reading of the repository. Aliases move at once; loads happen in reconcileOnce. */
   setWanted(set: WantedSet): void {
-    const before = new Map([...this.#models].map(([name, record]) => [name, record.wanted]));
+    const before = new Map([...this.#models].map(([name, record]) => [name, record.reading]));
     const merged = mergeWanted(before, set);
     for (const name of this.#models.keys()) {
       if (!merged.has(name)) this.#wantNothing(name);
@@ -163,7 +133,7 @@ export class Manager<Channel> {
 
   statuses(): readonly { readonly model: string; readonly status: VersionStatus }[] {
     return [...this.#models].flatMap(([model, record]) =>
-      statusesOf(record).map((status) => ({ model, status })),
+      record.statuses().map((status) => ({ model, status })),
     );
   }
 
@@ -178,26 +148,21 @@ export class Manager<Channel> {
   refresh(): void {
     for (const record of this.#models.values()) {
       record.aliases = this.#isSelected(record)
-        ? effectiveAliases(record.wanted, record.aliases, (v) => isReady(record, v))
+        ? effectiveAliases(record.wanted, record.aliases, (v) => record.isReady(v))
         : new Map();
     }
     this.#isReady ||= this.#isSynced && this.#allServe();
     this.#published = this.#parts.publisher.publish({
-      models: [...this.#models].map(([name, record]) => publish(name, record)),
+      models: [...this.#models.values()].map((record) => record.publish()),
       isReady: this.#isReady,
     });
   }
 
   #want(model: WantedModel): void {
-    const record = this.#models.get(model.name) ?? {
-      wanted: model,
-      versions: new Map<number, VersionRecord<Channel>>(),
-      aliases: new Map<string, number>(),
-    };
+    const record = this.#models.get(model.name) ?? new ModelRecord<Channel>(model.name);
     this.#models.set(model.name, record);
-    record.wanted = model;
-    dropForgotten(record);
-    for (const version of wantedVersions(model)) {
+    record.want(model, model.versionPolicy ?? this.#parts.versionPolicy(model.name));
+    for (const version of record.selected) {
       const manifestSha256 = model.versions.get(version) as string;
       const known = record.versions.get(version);
       if (known !== undefined && known.manifestSha256 === manifestSha256) continue;
@@ -210,8 +175,7 @@ export class Manager<Channel> {
 
   #wantNothing(name: string): void {
     const record = this.#models.get(name) as ModelRecord<Channel>;
-    record.wanted = { name, versions: new Map(), aliases: new Map() };
-    dropForgotten(record);
+    record.wantNothing();
     if (record.versions.size === 0) this.#models.delete(name);
   }
 
@@ -222,12 +186,12 @@ export class Manager<Channel> {
   }
 
   #isSelected(record: ModelRecord<Channel>): boolean {
-    return this.#parts.explicit === null || this.#parts.explicit.has(record.wanted.name);
+    return this.#parts.explicit === null || this.#parts.explicit.has(record.name);
   }
 
   #wantedRecords(record: ModelRecord<Channel>): VersionRecord<Channel>[] {
     if (!this.#isSelected(record)) return [];
-    return wantedVersions(record.wanted).flatMap((v) => record.versions.get(v) ?? []);
+    return record.selected.flatMap((v) => record.versions.get(v) ?? []);
   }
 
   #nextLoadable(): { model: ModelRecord<Channel>; version: VersionRecord<Channel> } | null {
@@ -252,7 +216,7 @@ export class Manager<Channel> {
       this.#wantedRecords(record).every(
         (version) => version.retryAtMs === Number.POSITIVE_INFINITY,
       );
-    const waiting = wanted.filter((record) => !hasReady(record));
+    const waiting = wanted.filter((record) => record.readyVersions().length === 0);
     return waiting.every(isRefused) && (wanted.length === 0 || waiting.length < wanted.length);
   }
 
@@ -275,9 +239,8 @@ export class Manager<Channel> {
   }
 
   #startSurplusUnload(record: ModelRecord<Channel>): boolean {
-    const ready = [...record.versions.values()].filter((v) => v.isReady).map((v) => v.id.version);
-    const wanted = this.#isSelected(record) ? wantedVersions(record.wanted) : [];
-    const [surplus] = surplusVersions(wanted, record.aliases, ready);
+    const wanted = this.#isSelected(record) ? record.selected : [];
+    const [surplus] = surplusVersions(wanted, record.aliases, record.readyVersions());
     if (surplus === undefined) return false;
     const version = record.versions.get(surplus) as VersionRecord<Channel>;
     version.enter("draining");
@@ -305,44 +268,7 @@ export class Manager<Channel> {
   #forget(name: string): void {
     const record = this.#models.get(name);
     if (record === undefined) return;
-    dropForgotten(record);
-    if (record.wanted.aliases.size === 0 && record.versions.size === 0) this.#models.delete(name);
+    record.dropForgotten();
+    if (record.isForgotten) this.#models.delete(name);
   }
-}
-
-/** Drops versions that nothing wants and that hold nothing; what is under way is kept to its end. */
-function dropForgotten<Channel>(record: ModelRecord<Channel>): void {
-  const wanted = new Set(wantedVersions(record.wanted));
-  for (const [number, { state }] of record.versions) {
-    if (isAtRest(state) && !wanted.has(number)) record.versions.delete(number);
-  }
-}
-
-/** Nothing of it is in memory, and nothing is under way. */
-function isAtRest(state: VersionState): boolean {
-  return state === "absent" || state === "failed" || state === "unloaded";
-}
-
-function isReady<Channel>(record: ModelRecord<Channel>, version: number): boolean {
-  return record.versions.get(version)?.isReady ?? false;
-}
-
-function hasReady<Channel>(record: ModelRecord<Channel>): boolean {
-  return [...record.versions.values()].some((version) => version.isReady);
-}
-
-function statusesOf<Channel>(record: ModelRecord<Channel>): readonly VersionStatus[] {
-  return [...record.versions.values()]
-    .map((version) => version.status)
-    .sort((a, b) => a.version - b.version);
-}
-
-function publish<Channel>(name: string, record: ModelRecord<Channel>): PublishedModel<Channel> {
-  const versions = new Map<number, LoadedServable<Channel>>();
-  for (const [number, version] of [...record.versions].sort(([a], [b]) => a - b)) {
-    if (version.isReady && version.servable !== null) versions.set(number, version.servable);
-  }
-  const { aliases, wanted } = record;
-  const pendingAliases = [...wanted.aliases.keys()].filter((alias) => !aliases.has(alias));
-  return { name, aliases, pendingAliases, versions, statuses: statusesOf(record) };
 }

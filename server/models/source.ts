@@ -1,3 +1,5 @@
+import type { VersionPolicy } from "./version-policy.ts";
+
 /** Where wanted versions come from. Implementations: server/sources. */
 
 /** What the repository wants of one model. */
@@ -6,6 +8,8 @@ export interface WantedModel {
   /** Version number to the hash of its manifest. Immutable: a number never changes its hash. */
   readonly versions: ReadonlyMap<number, string>;
   readonly aliases: ReadonlyMap<string, number>;
+  /** What the repository itself says of the model; null: the server's setting decides. */
+  readonly versionPolicy: VersionPolicy | null;
 }
 
 /** A whole, consistent reading of the repository's index. */

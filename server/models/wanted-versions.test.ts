@@ -9,6 +9,7 @@ function model(aliases: Record<string, number>) {
     name: "m",
     versions: new Map<number, string>(),
     aliases: new Map(Object.entries(aliases)),
+    versionPolicy: null,
   };
 }
 

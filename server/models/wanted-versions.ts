@@ -1,17 +1,23 @@
 import { DEFAULT_ALIAS, PREVIOUS_ALIAS } from "../../protocols/core/names.ts";
 import type { WantedModel, WantedSet } from "./source.ts";
+import { selectVersions, type VersionPolicy } from "./version-policy.ts";
 
 /**
- * The pure decisions of the control path: which versions should be loaded, which aliases lead where
- * now, and what to do next. No clocks, no effects.
+ * The pure decisions of the control path: which aliases lead where now, and what is surplus. Which
+ * versions should be loaded: version-policy.ts. No clocks, no effects.
  */
 
-/** Versions that an alias of the repository points at, the champion first. */
-export function wantedVersions(model: WantedModel): readonly number[] {
-  const champion = model.aliases.get(DEFAULT_ALIAS);
-  const others = [...model.aliases.values()].filter((version) => version !== champion);
-  const wanted = champion === undefined ? others : [champion, ...others];
-  return [...new Set(wanted)];
+/**
+ * The model with the alias that a request without a version needs: where the repository names no
+ * champion and the policy selects versions by their number, the highest of them is the champion, as
+ * in Triton and TensorFlow Serving.
+ */
+export function withDefaultAlias(model: WantedModel, policy: VersionPolicy): WantedModel {
+  if (model.aliases.has(DEFAULT_ALIAS) || policy.kind === "aliases") return model;
+  const selected = selectVersions({ ...model, aliases: new Map() }, policy);
+  if (selected.length === 0) return model;
+  const aliases = new Map([...model.aliases, [DEFAULT_ALIAS, Math.max(...selected)] as const]);
+  return { ...model, aliases };
 }
 
 /**
@@ -20,7 +26,7 @@ export function wantedVersions(model: WantedModel): readonly number[] {
  * the version before it serves while the new one is not there, or was refused.
  */
 export function effectiveAliases(
-  model: WantedModel,
+  model: Pick<WantedModel, "aliases">,
   before: ReadonlyMap<string, number>,
   isReady: (version: number) => boolean,
 ): ReadonlyMap<string, number> {

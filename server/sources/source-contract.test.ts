@@ -80,6 +80,7 @@ for (const { name, create } of FIXTURES) {
                   ["champion", 12],
                   ["previous", 1],
                 ]),
+                versionPolicy: null,
               },
             ],
           ]),

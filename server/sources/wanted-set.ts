@@ -15,6 +15,7 @@ export function toWantedSet(index: RepositoryIndex): WantedSet {
         ]),
       ),
       aliases: new Map(Object.entries(model.aliases)),
+      versionPolicy: null,
     },
   ]);
   return {

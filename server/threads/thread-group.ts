@@ -4,7 +4,7 @@ import type { KeyRecord } from "../access/key-record.ts";
 import type { EngineChannel } from "../engine/connect.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
 import { siblingUrl } from "../lib/sibling-url.ts";
-import type { Publication, Publisher } from "../models/manager.ts";
+import type { Publication, Publisher } from "../models/publication.ts";
 import type { ServableKey } from "../models/servable.ts";
 import type { LoadedServable } from "../models/version-record.ts";
 import type {

@@ -12,6 +12,10 @@ export const MODEL_SETTINGS = {
   repositoryPollSecs: row({ kind: "number", min: 0.05, max: 86_400 }, 5, {
     text: "Seconds between two looks at the repository in poll mode.",
   }),
+  versionPolicy: row({ kind: "strings" }, [], {
+    defaultText: "aliases",
+    text: "Versions to load beside those that aliases lead to, as GLOB=POLICY, the first match deciding; POLICY is aliases (none more), latest:N, all or specific:N+N. What a repository says itself goes before.",
+  }),
   vetTimeoutMs: row(integer(100, DAY_MS), 60_000, {
     text: "Milliseconds that vetting one version may take.",
   }),

@@ -2,10 +2,12 @@ import type { Signature } from "../../../protocols/core/signature.ts";
 import { createDeferred } from "../../lib/deferred.ts";
 import type { Gate } from "../../lib/gate.ts";
 import type { LoadedVersion, Loader, LoadOptions, Vetter } from "../loader.ts";
-import { Manager, type Publication, type Publisher } from "../manager.ts";
+import { Manager } from "../manager.ts";
+import type { Publication, Publisher } from "../publication.ts";
 import type { Source, WantedModel, WantedSet } from "../source.ts";
 import { StateBus, type StateEvent } from "../state-bus.ts";
 import { VersionBringer } from "../version-bringer.ts";
+import { ALIASES_ONLY, type VersionPolicy } from "../version-policy.ts";
 import type { LoadedServable } from "../version-record.ts";
 
 /** A manager among fakes that a test steps by hand; no clocks, disks, threads. */
@@ -26,6 +28,7 @@ export class FakeWorld {
   readonly leased = new Set<string>();
   readonly #releaseWaiters: (() => void)[] = [];
   nowMs = 0;
+  versionPolicy: VersionPolicy = ALIASES_ONLY;
   #slots = 0;
 
   constructor(explicit: Set<string> | null = null) {
@@ -49,6 +52,7 @@ export class FakeWorld {
         throw thrown;
       },
       explicit,
+      versionPolicy: () => this.versionPolicy,
     });
   }
 
@@ -153,13 +157,18 @@ export function wanted(
   generation: number,
   models: Readonly<Record<string, Readonly<Record<string, number>>>>,
   removed: readonly string[] = [],
+  /** Versions beside those with an alias. */
+  further: Readonly<Record<string, readonly number[]>> = {},
 ): WantedSet {
   const all = Object.entries(models).map(([name, aliases]): [string, WantedModel] => [
     name,
     {
       name,
-      versions: new Map(Object.values(aliases).map((v) => [v, `sha-${name}-${v}`])),
+      versions: new Map(
+        [...Object.values(aliases), ...(further[name] ?? [])].map((v) => [v, `sha-${name}-${v}`]),
+      ),
       aliases: new Map(Object.entries(aliases)),
+      versionPolicy: null,
     },
   ]);
   return { generation, models: new Map(all), removed: new Set(removed) };
