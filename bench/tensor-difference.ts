@@ -1,4 +1,5 @@
 import type { Datatype } from "../protocols/core/datatype.ts";
+import { fromHalfBits } from "../protocols/core/half.ts";
 import type { Tensor } from "../protocols/core/tensor.ts";
 
 /** Batching reorders sums: equal to a few units in the last places of FP32, not bit for bit. */
@@ -39,22 +40,5 @@ function is16Bit(datatype: Datatype): boolean {
 /** FP16 and BF16 travel as bit patterns. */
 function realValue(datatype: Datatype, element: Element): Element {
   if (typeof element !== "number") return element;
-  if (datatype === "FP16") return halfToNumber(element);
-  if (datatype === "BF16") return bfloatToNumber(element);
-  return element;
-}
-
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-function bfloatToNumber(bits: number): number {
-  const scratch = new DataView(new ArrayBuffer(4));
-  scratch.setUint32(0, bits << 16);
-  return scratch.getFloat32(0);
+  return datatype === "FP16" || datatype === "BF16" ? fromHalfBits(element, datatype) : element;
 }

@@ -230,6 +230,7 @@ export class App {
       maxBodyBytes: config.maxBodyBytes,
       maxInflightBytes: config.maxInflightBytes,
       maxStreamInflight: config.maxStreamInflight,
+      jsonNonFinite: config.jsonNonFinite,
       maxStreamEgressBytes: config.maxStreamEgressBytes,
       shared: {
         bytes: this.#blocks.bytes,

@@ -13,7 +13,13 @@ export interface TensorSignature {
 }
 
 /** Datatypes that have a value for "missing": NaN, and the empty text. */
-export const NULLABLE_DATATYPES: ReadonlySet<Datatype> = new Set(["FP16", "FP32", "FP64", "BYTES"]);
+export const NULLABLE_DATATYPES: ReadonlySet<Datatype> = new Set([
+  "FP16",
+  "BF16",
+  "FP32",
+  "FP64",
+  "BYTES",
+]);
 
 /** What a version takes and gives. */
 export interface Signature {

@@ -67,6 +67,12 @@ function decodeStrings(blob: Uint8Array, head: TensorHead): string[] {
   return strings;
 }
 
+/** A whole body as one BYTES element. @throws InferError `invalid-argument` when it is not UTF-8 */
+export function bodyText(body: Uint8Array, tensorName: string): string {
+  if (!isUtf8(body)) throw invalid(`tensor ${quote(tensorName)}: the body is not valid UTF-8`);
+  return asBuffer(body).toString("utf8");
+}
+
 /** The length-prefixed form of BYTES elements; one new array. */
 export function encodeStrings(strings: readonly string[]): Uint8Array {
   let totalBytes = 0;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DEFAULT_LIMITS } from "../core/limits.ts";
-import { request, response, tensor } from "../testing/codec-contract.ts";
+import { tensor } from "../testing/codec-contract.ts";
 import { oipRestCodec } from "./infer-codec.ts";
 import {
   assertRefused,
@@ -82,13 +82,6 @@ describe("oip-rest: JSON data", () => {
     for (const bad of ["2", "-1", '"true"', "tru", "truex", "True", "null", "falsy"]) {
       assertRefused(() => oneInput("BOOL", "[1]", `[${bad}]`), /'x'/);
     }
-  });
-
-  test("FP16 and BF16 have no JSON form", () => {
-    assertRefused(() => oneInput("FP16", "[1]", "[1]"), /FP16 has no JSON form/, "unsupported");
-    assertRefused(() => oneInput("BF16", "[1]", "[1]"), /binary/, "unsupported");
-    const answer = response([tensor("y", "FP16", Uint16Array.of(1))]);
-    assertRefused(() => oipRestCodec.encode(answer, request([])), /binary_data/, "unsupported");
   });
 
   test("BYTES: escapes, bad escapes, control characters, half surrogates", () => {

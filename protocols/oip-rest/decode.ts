@@ -6,8 +6,14 @@ import type { Tensor, TensorData } from "../core/tensor.ts";
 import { decodeBinary } from "./binary.ts";
 import { describeJson, invalid, quote } from "./invalid.ts";
 import { asBuffer } from "./json-bytes.ts";
-import type { TensorHead } from "./json-cursor.ts";
+import type { DataReading, TensorHead } from "./json-cursor.ts";
 import { type KnownRequest, KnownRequests, type TensorForm } from "./known-requests.ts";
+import {
+  ALL_NON_FINITE_FORMS,
+  type JsonNonFinite,
+  NON_FINITE_FORMS,
+  nonFiniteOf,
+} from "./non-finite.ts";
 import {
   asObject,
   assertFlag,
@@ -32,15 +38,10 @@ export interface BodyParts {
 
 /**
  * Cuts a body at `jsonBytes` (Inference-Header-Content-Length; null: all of it is JSON).
- * @throws InferError `payload-too-large`, `invalid-argument`; `unsupported` for a raw binary request
+ * @throws InferError `payload-too-large`, `invalid-argument`; `unsupported` for a raw binary body
  */
 export function cutBody(body: Uint8Array, jsonBytes: number | null, limits: Limits): BodyParts {
-  if (body.byteLength > limits.maxBodyBytes) {
-    throw new InferError(
-      "payload-too-large",
-      `the body has ${body.byteLength} bytes, at most ${limits.maxBodyBytes} are taken (maxBodyBytes)`,
-    );
-  }
+  assertBodyFits(body, limits);
   if (jsonBytes === null) return { json: asBuffer(body), tail: null };
   if (!Number.isSafeInteger(jsonBytes) || jsonBytes < 0 || jsonBytes > body.byteLength) {
     throw invalid(
@@ -50,10 +51,19 @@ export function cutBody(body: Uint8Array, jsonBytes: number | null, limits: Limi
   if (jsonBytes === 0) {
     throw new InferError(
       "unsupported",
-      "raw binary requests (Inference-Header-Content-Length: 0) are not offered; describe the tensors in JSON",
+      "a raw binary body (Inference-Header-Content-Length: 0) has no meaning here; describe the tensors in JSON",
     );
   }
   return { json: asBuffer(body).subarray(0, jsonBytes), tail: body.subarray(jsonBytes) };
+}
+
+/** @throws InferError `payload-too-large` */
+export function assertBodyFits(body: Uint8Array, limits: Limits): void {
+  if (body.byteLength <= limits.maxBodyBytes) return;
+  throw new InferError(
+    "payload-too-large",
+    `the body has ${body.byteLength} bytes, at most ${limits.maxBodyBytes} are taken (maxBodyBytes)`,
+  );
 }
 
 /** A request and the root of its JSON, for members that only some wire forms have. */
@@ -63,32 +73,48 @@ export interface DecodedRequest {
   readonly root: JsonObject;
 }
 
+const INPUT_READINGS: Readonly<Record<JsonNonFinite, DataReading>> = {
+  reject: { isInput: true, nonFinite: NON_FINITE_FORMS.reject },
+  null: { isInput: true, nonFinite: NON_FINITE_FORMS.null },
+  string: { isInput: true, nonFinite: NON_FINITE_FORMS.string },
+  token: { isInput: true, nonFinite: NON_FINITE_FORMS.token },
+};
+const ANSWER_READING: DataReading = { isInput: false, nonFinite: ALL_NON_FINITE_FORMS };
+
 /** Of the calling thread. */
 const knownRequests = new KnownRequests();
 
 /**
  * Tensors may be views of the body or of memory that they share; all else may be shared with other
  * requests.
+ * @param nonFinite where the request does not say
  * @param memory of requests before this one: makes it fast, changes nothing else
  * @throws InferError
  */
 export function decodeRequest(
   parts: BodyParts,
   limits: Limits,
+  nonFinite: JsonNonFinite = "reject",
   memory: KnownRequests = knownRequests,
 ): DecodedRequest {
   const known = memory.find(parts.json, limits);
-  return (known === null ? null : tryFill(known, parts)) ?? readRequest(parts, limits, memory);
+  const filled = known === null ? null : tryFill(known, parts, nonFinite);
+  return filled ?? readRequest(parts, limits, nonFinite, memory);
 }
 
 /** null for data that is not as it should be: reading the whole text tells what is wrong with it. */
-function tryFill(known: KnownRequest, parts: BodyParts): DecodedRequest | null {
+function tryFill(
+  known: KnownRequest,
+  parts: BodyParts,
+  nonFinite: JsonNonFinite,
+): DecodedRequest | null {
   const { form, id, data } = known;
   if (form.tensors.some(isText) && !isUtf8(parts.json)) return null;
   try {
     const tail = new TailReader(parts.tail);
+    const reading = INPUT_READINGS[nonFiniteOf(form.parameters, nonFinite)];
     const inputs = form.tensors.map((tensor, i) =>
-      fillTensor(tensor, data[i] ?? null, parts.json, tail, true),
+      fillTensor(tensor, data[i] ?? null, parts.json, tail, reading),
     );
     tail.assertEmpty();
     const { parameters, outputs, root } = form;
@@ -103,7 +129,12 @@ function isText({ head }: TensorForm): boolean {
   return head.datatype === "BYTES";
 }
 
-function readRequest(parts: BodyParts, limits: Limits, memory: KnownRequests): DecodedRequest {
+function readRequest(
+  parts: BodyParts,
+  limits: Limits,
+  nonFinite: JsonNonFinite,
+  memory: KnownRequests,
+): DecodedRequest {
   const split = splitJson(parts.json, "inputs", limits);
   const root = asObject(split.root, "request");
   const id = optionalString(root, "id", "");
@@ -114,9 +145,10 @@ function readRequest(parts: BodyParts, limits: Limits, memory: KnownRequests): D
       throw invalid(`parameter ${quote(key)}: names that start with 'triton_' are reserved`);
     }
   }
+  const reading = INPUT_READINGS[nonFiniteOf(parameters, nonFinite)];
   const outputs = readRequestedOutputs(root, limits);
   const tensors: TensorForm[] = [];
-  const inputs = decodeTensors(root, "inputs", split, parts, limits, tensors);
+  const inputs = decodeTensors(root, "inputs", split, parts, limits, reading, tensors);
   const data = split.data.map((range, i) => (isBinary(tensors[i]) ? null : range));
   memory.learn(parts.json, data, { root, id, parameters, outputs, tensors }, limits);
   return { request: { id, parameters, inputs, outputs, isTyped: false }, root };
@@ -135,7 +167,7 @@ export function readResponse(split: SplitJson, parts: BodyParts, limits: Limits)
     modelVersion: optionalString(root, "model_version", "") ?? "",
     id: optionalString(root, "id", ""),
     parameters: readParameters(root, ""),
-    outputs: decodeTensors(root, "outputs", split, parts, limits, []),
+    outputs: decodeTensors(root, "outputs", split, parts, limits, ANSWER_READING, []),
   };
 }
 
@@ -146,6 +178,7 @@ function decodeTensors(
   split: SplitJson,
   parts: BodyParts,
   limits: Limits,
+  reading: DataReading,
   forms: TensorForm[],
 ): Tensor[] {
   const list = optionalArray(root, key, "");
@@ -156,7 +189,7 @@ function decodeTensors(
     const form = readForm(entry, `${key}[${i}]`, limits);
     forms.push(form);
     const range = jsonRange(form.head, form.parameters, split.data[i] ?? null, parts.json);
-    return fillTensor(form, range, parts.json, tail, key === "inputs");
+    return fillTensor(form, range, parts.json, tail, reading);
   });
   tail.assertEmpty();
   return tensors;
@@ -176,12 +209,12 @@ function fillTensor(
   range: DataRange | null,
   json: Buffer,
   tail: TailReader,
-  isInput: boolean,
+  reading: DataReading,
 ): Tensor {
   const { head, parameters } = form;
   const { name, datatype, shape } = head;
   if (range === null) return { name, datatype, shape, data: takeBinary(head, parameters, tail) };
-  const { data, hasNull } = scanData(json, range, head, isInput);
+  const { data, hasNull } = scanData(json, range, head, reading);
   return hasNull ? { name, datatype, shape, data, hasNull } : { name, datatype, shape, data };
 }
 

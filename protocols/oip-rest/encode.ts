@@ -6,6 +6,7 @@ import { ByteWriter } from "./byte-writer.ts";
 import { encodeData } from "./encode-data.ts";
 import { CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_OBJECT } from "./json-bytes.ts";
 import { memberHead, modelHead, tensorHead } from "./message-heads.ts";
+import type { JsonNonFinite } from "./non-finite.ts";
 
 /** A message in parts to be sent one after another: JSON, and the binary tensor data behind it. */
 export interface EncodedMessage {
@@ -37,11 +38,12 @@ const writer = new ByteWriter();
  * The JSON of a request or response is written by hand, straight to bytes: building objects for
  * JSON.stringify would copy every number once more, and building a text the whole message.
  * @param isBinary which tensors travel as binary data
- * @throws InferError `not-representable`, `unsupported` for what JSON cannot carry
+ * @throws InferError `not-representable` for what JSON cannot carry
  */
 export function encodeResponse(
   response: InferResponse,
   isBinary: (output: Tensor) => boolean,
+  nonFinite: JsonNonFinite = "reject",
 ): EncodedMessage {
   const { modelName, modelVersion, id, parameters, outputs } = response;
   writer.begin();
@@ -55,7 +57,7 @@ export function encodeResponse(
     writeParameters(parameters);
   }
   writer.bytes(OUTPUTS);
-  return finish(writeTensors(outputs, isBinary));
+  return finish(writeTensors(outputs, isBinary, nonFinite));
 }
 
 /** @param extra members before the request's own, each `"name":value` */
@@ -73,7 +75,7 @@ export function encodeRequest(
     writer.byte(COMMA);
   }
   writer.bytes(INPUTS);
-  const blobs = writeTensors(request.inputs, isBinary);
+  const blobs = writeTensors(request.inputs, isBinary, "reject");
   if (request.outputs !== null) writeRequestedOutputs(request.outputs);
   return finish(blobs);
 }
@@ -97,6 +99,7 @@ function writeRequestedOutputs(outputs: readonly RequestedOutput[]): void {
 function writeTensors(
   tensors: readonly Tensor[],
   isBinary: (tensor: Tensor) => boolean,
+  nonFinite: JsonNonFinite,
 ): readonly Uint8Array[] {
   let blobs: Uint8Array[] | null = null;
   for (let i = 0; i < tensors.length; i++) {
@@ -110,7 +113,7 @@ function writeTensors(
       writer.ascii(`,"parameters":{"binary_data_size":${blob.byteLength}}`);
     } else {
       writer.bytes(DATA);
-      encodeData(writer, tensor);
+      encodeData(writer, tensor, nonFinite);
     }
     writer.byte(CLOSE_OBJECT);
   }

@@ -2,8 +2,10 @@ import type { InferCodec } from "../core/codec.ts";
 import type { InferRequest } from "../core/infer.ts";
 import { inferenceIdOf } from "../core/inference-id.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { cutBody, decodeRequest } from "./decode.ts";
+import { assertBodyFits, cutBody, decodeRequest } from "./decode.ts";
 import { encodeResponse } from "./encode.ts";
+import { type JsonNonFinite, nonFiniteOf } from "./non-finite.ts";
+import { decodeRawRequest } from "./raw-request.ts";
 
 /**
  * Open Inference Protocol v2 over HTTP: JSON and the binary tensor data extension, mixed freely in
@@ -30,20 +32,30 @@ export interface RestAnswer {
 
 /**
  * Binary tensors may be views of `wire.body`, which must then stay unchanged while the request lives;
- * what is read from JSON has memory of its own.
- * NaN and infinities travel in binary data only; FP16 and BF16 likewise.
+ * what is read from JSON has memory of its own. A raw binary body needs the signature.
+ * @param nonFinite where a request does not say
  */
-export const oipRestCodec: InferCodec<RestWire, RestAnswer> = {
-  decode(wire, limits) {
-    return decodeRequest(cutBody(wire.body, wire.jsonBytes, limits), limits).request;
-  },
+export function createRestCodec(nonFinite: JsonNonFinite): InferCodec<RestWire, RestAnswer> {
+  return {
+    decode({ body, jsonBytes }, limits, signature) {
+      if (jsonBytes === 0 && signature !== undefined) {
+        assertBodyFits(body, limits);
+        return decodeRawRequest(body, signature);
+      }
+      return decodeRequest(cutBody(body, jsonBytes, limits), limits, nonFinite).request;
+    },
 
-  encode(response, request) {
-    const { jsonBytes, parts } = encodeResponse(response, binaryChooser(request));
-    const contentType = jsonBytes === null ? "application/json" : "application/octet-stream";
-    return { contentType, jsonBytes, parts, inferenceId: inferenceIdOf(response.parameters) };
-  },
-};
+    encode(response, request) {
+      const form = nonFiniteOf(request.parameters, nonFinite);
+      const { jsonBytes, parts } = encodeResponse(response, binaryChooser(request), form);
+      const contentType = jsonBytes === null ? "application/json" : "application/octet-stream";
+      return { contentType, jsonBytes, parts, inferenceId: inferenceIdOf(response.parameters) };
+    },
+  };
+}
+
+/** Refuses NaN and infinities in JSON, unless a request says otherwise. */
+export const oipRestCodec = createRestCodec("reject");
 
 /** Per-output `binary_data` wins over the request's `binary_data_output`; JSON by default. */
 function binaryChooser(request: InferRequest): (output: Tensor) => boolean {

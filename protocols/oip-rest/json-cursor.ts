@@ -2,6 +2,7 @@ import type { Datatype } from "../core/datatype.ts";
 import type { InferError } from "../core/status.ts";
 import { invalid, quote } from "./invalid.ts";
 import { CLOSE_ARRAY, COMMA, describeByte, skipSpace } from "./json-bytes.ts";
+import type { NonFiniteForm } from "./non-finite.ts";
 
 /** What the scanner must know of a tensor before its data. */
 export interface TensorHead {
@@ -9,6 +10,14 @@ export interface TensorHead {
   readonly datatype: Datatype;
   readonly shape: readonly number[];
   readonly count: number;
+}
+
+/** What may stand in the data of a tensor beside values of its datatype. */
+export interface DataReading {
+  /** Of a request: null stands for a missing value, where the datatype has one; small arrays share memory. */
+  readonly isInput: boolean;
+  /** In place of a float. */
+  readonly nonFinite: readonly NonFiniteForm[];
 }
 
 const NULL = "null";
@@ -22,15 +31,14 @@ export class JsonCursor {
   pos: number;
   /** An element was null. */
   hasNull = false;
-  readonly #takesNull: boolean;
+  readonly #reading: DataReading;
 
-  /** @param takesNull null stands for a missing value, where the datatype has one */
-  constructor(bytes: Buffer, start: number, end: number, head: TensorHead, takesNull: boolean) {
+  constructor(bytes: Buffer, start: number, end: number, head: TensorHead, reading: DataReading) {
     this.bytes = bytes;
     this.pos = start;
     this.end = end;
     this.head = head;
-    this.#takesNull = takesNull;
+    this.#reading = reading;
   }
 
   /** The next byte that is not white space, or 0 at the end. */
@@ -74,19 +82,30 @@ export class JsonCursor {
 
   /** Steps over null where element `index` should stand. @throws InferError where it may not, or is not there */
   stepOverNull(index: number): void {
-    if (!this.#takesNull || !this.#isAtNull()) throw this.badElement(index);
+    if (!this.#reading.isInput || !this.#isAt(NULL)) throw this.badElement(index);
     this.hasNull = true;
     this.pos += NULL.length;
   }
 
-  #isAtNull(): boolean {
-    const wordEnd = Math.min(this.pos + NULL.length, this.end);
-    return this.bytes.toString("latin1", this.pos, wordEnd) === NULL;
+  /** The same for a float, or steps over what stands for one that is not finite. @returns it; NaN for null */
+  takeNonFinite(index: number): number {
+    for (const { text, value } of this.#reading.nonFinite) {
+      if (!this.#isAt(text)) continue;
+      this.pos += text.length;
+      return value;
+    }
+    this.stepOverNull(index);
+    return Number.NaN;
+  }
+
+  #isAt(text: string): boolean {
+    const end = Math.min(this.pos + text.length, this.end);
+    return this.bytes.toString("latin1", this.pos, end) === text;
   }
 
   /** Something other than an element of the datatype stands where element `index` should. */
   badElement(index: number): InferError {
-    if (this.#isAtNull()) {
+    if (this.#isAt(NULL)) {
       return this.fail(
         `element ${index} is null; ${this.head.datatype} has no missing values here`,
       );

@@ -16,7 +16,7 @@ const UNLEARNED: Limits = { ...DEFAULT_LIMITS, maxJsonDepth: 18 };
 function outcome(text: string, limits: Limits, memory: KnownRequests): unknown {
   let read: InferRequest | null = null;
   const error = inferErrorOf(() => {
-    read = decodeRequest(cutBody(utf8(text), null, limits), limits, memory).request;
+    read = decodeRequest(cutBody(utf8(text), null, limits), limits, "reject", memory).request;
   });
   return error === null ? read : `${error.code}: ${error.message}`;
 }
@@ -79,7 +79,7 @@ describe("known requests", () => {
       const parts = cutBody(Buffer.concat([json, tail]), json.length, limits);
       let request: InferRequest | null = null;
       const error = inferErrorOf(() => {
-        request = decodeRequest(parts, limits, memory).request;
+        request = decodeRequest(parts, limits, "reject", memory).request;
       });
       return { request: request as InferRequest | null, message: error?.message ?? null };
     };
@@ -175,7 +175,7 @@ describe("known requests", () => {
         const json = Buffer.from(text.replaceAll("?", "1"));
         json[at] = 0xff;
         const parts = { json, tail: null };
-        const error = inferErrorOf(() => decodeRequest(parts, DEFAULT_LIMITS, memory));
+        const error = inferErrorOf(() => decodeRequest(parts, DEFAULT_LIMITS, "reject", memory));
         assert.equal(error?.message, "the JSON is not valid UTF-8");
       }
     }

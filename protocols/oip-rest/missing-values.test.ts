@@ -42,7 +42,6 @@ describe("null in the data of an input", () => {
       );
       assertRefused(() => oneInput(datatype, "[2]", "[1,null]"), message);
     }
-    assertRefused(() => oneInput("FP16", "[1]", "[null]"), /FP16 has no JSON form/, "unsupported");
   });
 
   test("is a whole word in its place", () => {
@@ -71,9 +70,19 @@ describe("null in the data of an input", () => {
     );
   });
 
-  test("is no answer", () => {
-    const answer =
-      '{"model_name":"m","outputs":[{"name":"y","shape":[1],"datatype":"FP32","data":[null]}]}';
-    assertRefused(() => decodeRestResponse(utf8(answer), null), /element 0 is null/, "internal");
+  test("is NaN in an answer's floats, and nothing else there", () => {
+    const answer = (datatype: string) =>
+      utf8(
+        `{"model_name":"m","outputs":[{"name":"y","shape":[1],"datatype":"${datatype}","data":[null]}]}`,
+      );
+    const [tensor] = decodeRestResponse(answer("FP32"), null).outputs;
+    assert.deepEqual([[...(tensor?.data ?? [])], tensor?.hasNull], [[Number.NaN], undefined]);
+    for (const datatype of ["BYTES", "INT32"]) {
+      assertRefused(
+        () => decodeRestResponse(answer(datatype), null),
+        /element 0 is null/,
+        "internal",
+      );
+    }
   });
 });

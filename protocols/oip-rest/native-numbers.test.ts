@@ -45,7 +45,10 @@ function scanInTypescript(
   let data: TensorData | null = null;
   installNumberAccelerator(null);
   inferErrorOf(() => {
-    data = scanData(bytes, { start: 0, end: bytes.length }, head, false).data;
+    data = scanData(bytes, { start: 0, end: bytes.length }, head, {
+      isInput: false,
+      nonFinite: [],
+    }).data;
   });
   return data;
 }

@@ -1,9 +1,7 @@
-import { InferError } from "../core/status.ts";
 import type { TensorData } from "../core/tensor.ts";
 import { type ArrayMaker, makeArray, makeInputArray } from "./input-array.ts";
-import { quote } from "./invalid.ts";
 import { OPEN_ARRAY } from "./json-bytes.ts";
-import { JsonCursor, type TensorHead } from "./json-cursor.ts";
+import { type DataReading, JsonCursor, type TensorHead } from "./json-cursor.ts";
 import { tryScanNatively } from "./number-accelerator.ts";
 import { NumberLexer } from "./number-lexer.ts";
 import {
@@ -11,6 +9,7 @@ import {
   scanBoolRow,
   scanFloat32Row,
   scanFloat64Row,
+  scanHalfRow,
   scanInt64Row,
   scanSmallIntRow,
 } from "./scan-numbers.ts";
@@ -28,19 +27,18 @@ type RowScanner = (from: number, count: number) => void;
 /**
  * Reads the JSON `data` of one tensor: a flat array, or arrays nested exactly like the shape; a bare
  * value for rank 0. Storage is made only after the text is long enough to fill it.
- * @param isInput of a request: null is read as NaN in FP32 and FP64 and as "" in BYTES, and reported;
- *   small arrays share memory (input-array.ts)
- * @throws InferError `invalid-argument` naming the tensor and the element; `unsupported` for FP16, BF16
+ * @param reading null in a request is read as NaN in floats and as "" in BYTES, and reported
+ * @throws InferError `invalid-argument` naming the tensor and the element
  */
 export function scanData(
   bytes: Buffer,
   range: DataRange,
   head: TensorHead,
-  isInput: boolean,
+  reading: DataReading,
 ): ScannedData {
-  const cursor = new JsonCursor(bytes, range.start, range.end, head, isInput);
+  const cursor = new JsonCursor(bytes, range.start, range.end, head, reading);
   assertFillable(cursor);
-  const { data, scanRow } = storageFor(cursor, isInput ? makeInputArray : makeArray);
+  const { data, scanRow } = storageFor(cursor, reading.isInput ? makeInputArray : makeArray);
   if (tryScanNatively(cursor, data)) return { data, hasNull: false };
   scanShape(cursor, scanRow);
   if (cursor.pos !== range.end) throw cursor.wrongCount();
@@ -59,7 +57,7 @@ function storageFor(
   cursor: JsonCursor,
   make: ArrayMaker,
 ): { data: TensorData; scanRow: RowScanner } {
-  const { datatype, count, name } = cursor.head;
+  const { datatype, count } = cursor.head;
   if (datatype === "BYTES") {
     const data: string[] = [];
     return { data, scanRow: (from, n) => scanStringRow(cursor, data, from, n) };
@@ -87,11 +85,10 @@ function storageFor(
       return { data, scanRow: (from, n) => scanBoolRow(cursor, lexer, data, from, n) };
     }
     case "FP16":
-    case "BF16":
-      throw new InferError(
-        "unsupported",
-        `tensor ${quote(name)}: ${datatype} has no JSON form here; send it as binary tensor data`,
-      );
+    case "BF16": {
+      const data = make(Uint16Array, count);
+      return { data, scanRow: (from, n) => scanHalfRow(cursor, lexer, data, from, n) };
+    }
     default: {
       const data = make<SmallIntArray>(SMALL_INT_ARRAYS[datatype], count);
       return { data, scanRow: (from, n) => scanSmallIntRow(cursor, lexer, data, from, n) };

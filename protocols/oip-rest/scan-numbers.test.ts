@@ -11,7 +11,10 @@ function scan(datatype: Datatype, texts: readonly string[]): TensorData {
   const bytes = Buffer.from(`[${texts.join(",")}]`);
   const count = texts.length;
   const head = { name: "x", datatype, shape: [count], count };
-  return scanData(bytes, { start: 0, end: bytes.byteLength }, head, false).data;
+  return scanData(bytes, { start: 0, end: bytes.byteLength }, head, {
+    isInput: false,
+    nonFinite: [],
+  }).data;
 }
 
 /** Texts whose value is hard: ties, long mantissas, the ends of the ranges. */

@@ -1,4 +1,5 @@
 import type { Datatype } from "../core/datatype.ts";
+import { type HalfDatatype, isFiniteHalf, toHalfBits } from "../core/half.ts";
 import type { InferError } from "../core/status.ts";
 import type { JsonCursor } from "./json-cursor.ts";
 import { exactInteger, type NumberLexer, TWO_53 } from "./number-lexer.ts";
@@ -17,14 +18,11 @@ function lexElement(cursor: JsonCursor, lexer: NumberLexer, index: number, eleme
   cursor.pos = after;
 }
 
-/** The same where null is a missing value: false when that was stepped over. */
+/** The same where something else may stand for a number: false where none was, and nothing is stepped over. */
 function lexFloat(cursor: JsonCursor, lexer: NumberLexer, index: number, element: number): boolean {
   cursor.step(index, element);
   const after = lexer.lex(cursor.pos);
-  if (after === -1 || after > cursor.end) {
-    cursor.stepOverNull(element);
-    return false;
-  }
+  if (after === -1 || after > cursor.end) return false;
   cursor.pos = after;
   return true;
 }
@@ -38,7 +36,7 @@ export function scanFloat32Row(
 ): void {
   for (let i = 0; i < count; i++) {
     if (!lexFloat(cursor, lexer, i, from + i)) {
-      out[from + i] = Number.NaN;
+      out[from + i] = cursor.takeNonFinite(from + i);
       continue;
     }
     const value = lexer.value32();
@@ -56,12 +54,31 @@ export function scanFloat64Row(
 ): void {
   for (let i = 0; i < count; i++) {
     if (!lexFloat(cursor, lexer, i, from + i)) {
-      out[from + i] = Number.NaN;
+      out[from + i] = cursor.takeNonFinite(from + i);
       continue;
     }
     const value = lexer.value64();
     if (value - value !== 0) throw outOfRange(cursor, lexer, "FP64", from + i);
     out[from + i] = value;
+  }
+}
+
+export function scanHalfRow(
+  cursor: JsonCursor,
+  lexer: NumberLexer,
+  out: Uint16Array,
+  from: number,
+  count: number,
+): void {
+  const datatype = cursor.head.datatype as HalfDatatype;
+  for (let i = 0; i < count; i++) {
+    if (!lexFloat(cursor, lexer, i, from + i)) {
+      out[from + i] = toHalfBits(cursor.takeNonFinite(from + i), datatype);
+      continue;
+    }
+    const bits = toHalfBits(lexer.value64(), datatype);
+    if (!isFiniteHalf(bits, datatype)) throw outOfRange(cursor, lexer, datatype, from + i);
+    out[from + i] = bits;
   }
 }
 

@@ -7,6 +7,7 @@ import { type EncodedMessage, encodeRequest, encodeResponse } from "../oip-rest/
 import { errorMembers, readError } from "../oip-rest/error-body.ts";
 import { invalid } from "../oip-rest/invalid.ts";
 import { malformedAnswer } from "../oip-rest/malformed-answer.ts";
+import { type JsonNonFinite, nonFiniteOf } from "../oip-rest/non-finite.ts";
 import { asObject, member, optionalString, requiredString } from "../oip-rest/read-members.ts";
 import { splitJson } from "../oip-rest/split-json.ts";
 
@@ -29,9 +30,17 @@ export interface StreamFrame {
   readonly request: InferRequest;
 }
 
-/** Frames carry JSON data only, so the result shares no memory with `text`. @throws InferError */
-export function decodeFrame(text: Uint8Array, limits: Limits): StreamFrame {
-  const { request, root } = decodeRequest(cutBody(text, null, limits), limits);
+/**
+ * Frames carry JSON data only, so the result shares no memory with `text`.
+ * @param nonFinite where the frame does not say
+ * @throws InferError
+ */
+export function decodeFrame(
+  text: Uint8Array,
+  limits: Limits,
+  nonFinite: JsonNonFinite = "reject",
+): StreamFrame {
+  const { request, root } = decodeRequest(cutBody(text, null, limits), limits, nonFinite);
   const { id } = request;
   if (id === null || id === "") throw invalid("a frame needs an 'id' that is not empty");
   const name = optionalString(root, "model_name", "");
@@ -52,9 +61,14 @@ export function tryFrameId(text: Uint8Array, limits: Limits): string | null {
   }
 }
 
-/** Always JSON data. @throws InferError `not-representable`, `unsupported` */
-export function encodeAnswerFrame(response: InferResponse, _request: InferRequest): Uint8Array {
-  return onlyPart(encodeResponse(response, inJson));
+/** Always JSON data. @throws InferError `not-representable` */
+export function encodeAnswerFrame(
+  response: InferResponse,
+  request: InferRequest,
+  nonFinite: JsonNonFinite = "reject",
+): Uint8Array {
+  const form = nonFiniteOf(request.parameters, nonFinite);
+  return onlyPart(encodeResponse(response, inJson, form));
 }
 
 /** @param id null when the frame's own could not be read */

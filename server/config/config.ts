@@ -1,3 +1,4 @@
+import type { JsonNonFinite } from "../../protocols/oip-rest/non-finite.ts";
 import type { LogLevel } from "../lib/log.ts";
 
 export const MODEL_CONTROL_MODES = ["none", "poll", "explicit"] as const;
@@ -40,6 +41,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   readonly maxBodyBytes: number;
   readonly maxInflightBytes: number;
+  /** What JSON holds for NaN and infinities, where a request does not say. */
+  readonly jsonNonFinite: JsonNonFinite;
   /** Requests waiting or running per version. */
   readonly maxQueue: number;
   readonly maxBatchRows: number;

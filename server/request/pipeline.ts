@@ -135,7 +135,7 @@ export class Pipeline {
     try {
       admit(gauge, info);
       isAdmitted = true;
-      const request = call.codec.decode(call.wire, this.#parts.limits);
+      const request = call.codec.decode(call.wire, this.#parts.limits, info.signature);
       const inferenceId = readInferenceId(request.parameters) ?? this.#ids.mint();
       const job = validate(info, request, call.deadlineEpochMs);
       const captured = capture?.takeInputs(info, inferenceId, job.inputs) ?? null;

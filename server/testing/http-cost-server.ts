@@ -57,6 +57,7 @@ async function serveModel(records: readonly KeyRecord[]): Promise<number> {
     bodyTimeoutMs: 30_000,
     allowedHosts: "loopback",
     maxStreamInflight: 32,
+    jsonNonFinite: "reject",
     maxStreamEgressBytes: 1 << 20,
   });
   return listener.port;

@@ -1,4 +1,5 @@
 import type { StatusCode } from "../../protocols/core/status.ts";
+import type { JsonNonFinite } from "../../protocols/oip-rest/non-finite.ts";
 import type { Denial } from "../access/key-gatekeeper.ts";
 import type { KeyRecord } from "../access/key-record.ts";
 import type { Role } from "../access/principal.ts";
@@ -31,6 +32,7 @@ export interface ThreadBirth {
   readonly allowedHosts: "loopback" | "any";
   readonly maxBodyBytes: number;
   readonly maxInflightBytes: number;
+  readonly jsonNonFinite: JsonNonFinite;
   readonly maxStreamInflight: number;
   readonly maxStreamEgressBytes: number;
   readonly shared: SharedBlocks;

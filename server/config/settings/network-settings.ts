@@ -1,3 +1,4 @@
+import { JSON_NON_FINITE } from "../../../protocols/oip-rest/non-finite.ts";
 import { HTTP_TRANSPORTS } from "../config.ts";
 import { DAY_MS, GIB, integer, MIB, PORT, type Rows, row, TIB } from "./row.ts";
 
@@ -18,6 +19,9 @@ export const NETWORK_SETTINGS = {
   }),
   maxInflightBytes: row(integer(1024, TIB), 512 * MIB, {
     text: "Request bytes held at once over all connections; beyond it, queue-full.",
+  }),
+  jsonNonFinite: row({ kind: "enum", values: JSON_NON_FINITE }, "reject", {
+    text: 'NaN and infinities of floats in JSON, both ways. reject: an error; null: null; string: "NaN", "Infinity", "-Infinity"; token: the same bare, as Triton does.',
   }),
   maxStreamInflight: row(integer(1, 65_536), 64, {
     text: "WebSocket: requests in flight per connection.",

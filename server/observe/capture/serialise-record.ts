@@ -1,5 +1,5 @@
 import type { LabelRecord } from "../../../protocols/capture/capture-record.ts";
-import type { Datatype } from "../../../protocols/core/datatype.ts";
+import { fromHalfBits } from "../../../protocols/core/half.ts";
 import type { Tensor } from "../../../protocols/core/tensor.ts";
 import { joinFloat32, joinIntegers } from "../../../protocols/oip-rest/write-numbers.ts";
 import type { QueuedPrediction } from "./capture-messages.ts";
@@ -36,7 +36,7 @@ function serialiseData({ datatype, data, hasNull }: Tensor): string {
       return `[${Array.from(data as Float64Array, formatFloat).join(",")}]`;
     case "FP16":
     case "BF16":
-      return `[${Array.from(data as Uint16Array, (bits) => formatFloat(widen(bits, datatype))).join(",")}]`;
+      return `[${Array.from(data as Uint16Array, (bits) => formatFloat(fromHalfBits(bits, datatype))).join(",")}]`;
     case "BOOL":
       return `[${Array.from(data as Uint8Array, (byte) => byte !== 0).join(",")}]`;
     case "INT64":
@@ -76,21 +76,4 @@ const TWO_53 = 2n ** 53n;
 
 function formatBigint(value: bigint): string {
   return value <= TWO_53 && value >= -TWO_53 ? `${value}` : `"${value}"`;
-}
-
-const bits32 = new Uint32Array(1);
-const float32 = new Float32Array(bits32.buffer);
-
-/** The value of a 16-bit pattern: IEEE 754 binary16, or the upper half of a binary32. */
-function widen(bits: number, datatype: Datatype): number {
-  if (datatype === "BF16") {
-    bits32[0] = bits << 16;
-    return float32[0] as number;
-  }
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

@@ -11,6 +11,7 @@ const OPTIONS: HttpOptions = {
   bodyTimeoutMs: 1,
   allowedHosts: "loopback",
   maxStreamInflight: 1,
+  jsonNonFinite: "reject",
   maxStreamEgressBytes: 1,
 };
 

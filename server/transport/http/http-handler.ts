@@ -1,4 +1,10 @@
+import type { InferCodec } from "../../../protocols/core/codec.ts";
 import { InferError, toInferError } from "../../../protocols/core/status.ts";
+import {
+  createRestCodec,
+  type RestAnswer,
+  type RestWire,
+} from "../../../protocols/oip-rest/infer-codec.ts";
 import type { Principal } from "../../access/principal.ts";
 import { createDeferred } from "../../lib/deferred.ts";
 import { SharedTimeout } from "../../lib/shared-timeout.ts";
@@ -40,6 +46,7 @@ const NO_BYTES = new Uint8Array(0);
  */
 export class HttpHandler implements InferenceHost {
   readonly inFlight = new InFlight();
+  readonly codec: InferCodec<RestWire, RestAnswer>;
   readonly #context: ServingContext;
   readonly #options: HttpOptions;
   readonly #ids = new RequestIds();
@@ -52,6 +59,7 @@ export class HttpHandler implements InferenceHost {
   constructor(context: ServingContext, options: HttpOptions) {
     this.#context = context;
     this.#options = options;
+    this.codec = createRestCodec(options.jsonNonFinite);
     this.#hosts = new HostRule(options);
     this.#control = new ControlRoutes(context);
     const { bodyTimeoutMs } = options;

@@ -1,7 +1,8 @@
+import type { InferCodec } from "../../../protocols/core/codec.ts";
 import type { ModelRef } from "../../../protocols/core/infer.ts";
 import { INFERENCE_ID_HEADER } from "../../../protocols/core/inference-id.ts";
 import { InferError } from "../../../protocols/core/status.ts";
-import { oipRestCodec, type RestAnswer } from "../../../protocols/oip-rest/infer-codec.ts";
+import type { RestAnswer, RestWire } from "../../../protocols/oip-rest/infer-codec.ts";
 import { makeInputArray } from "../../../protocols/oip-rest/input-array.ts";
 import type { Principal } from "../../access/principal.ts";
 import { epochNowMs } from "../../lib/epoch-clock.ts";
@@ -15,6 +16,7 @@ import { byteLengthOf } from "./join-parts.ts";
 export interface InferenceHost {
   readonly pipeline: Pipeline;
   readonly maxBodyBytes: number;
+  readonly codec: InferCodec<RestWire, RestAnswer>;
   /** Reads the body, within bodyTimeoutMs. Synchronous up to the exchange's `readBody`. */
   read(exchange: HttpExchange, body: BodyBuffer, receiver: BodyReceiver): void;
   /**
@@ -95,7 +97,7 @@ export class HttpInference implements BodyReceiver {
         principal,
         ref,
         wire: { body, jsonBytes: this.#jsonBytes },
-        codec: oipRestCodec,
+        codec: this.#host.codec,
         protocol: "http",
         deadlineEpochMs,
       });

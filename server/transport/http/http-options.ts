@@ -1,3 +1,5 @@
+import type { JsonNonFinite } from "../../../protocols/oip-rest/non-finite.ts";
+
 /** What a listener is told; the same for both. */
 export interface HttpOptions {
   readonly host: string;
@@ -12,6 +14,8 @@ export interface HttpOptions {
    * DNS rebinding where requests need no key. `any` leaves both unchecked (WebSocket still checks Origin).
    */
   readonly allowedHosts: "loopback" | "any";
+  /** What JSON holds for NaN and infinities, where a request does not say. */
+  readonly jsonNonFinite: JsonNonFinite;
   /** WebSocket: requests in flight per connection. */
   readonly maxStreamInflight: number;
   /** WebSocket: bytes that may wait for a client that does not read. */

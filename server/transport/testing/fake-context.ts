@@ -25,6 +25,7 @@ export const TEST_OPTIONS: HttpOptions = {
   bodyTimeoutMs: 10_000,
   allowedHosts: "loopback",
   maxStreamInflight: 8,
+  jsonNonFinite: "reject",
   maxStreamEgressBytes: 256 * 1024,
 };
 

@@ -18,12 +18,6 @@ import type { StreamAdmission } from "./stream-admission.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 import { JSON_SUBPROTOCOL } from "./subprotocols.ts";
 
-/** The frame is decoded before the pipeline runs: it names its own model. */
-const FRAME_CODEC: InferCodec<InferRequest, Uint8Array> = {
-  decode: (request) => request,
-  encode: encodeAnswerFrame,
-};
-
 /**
  * One WebSocket connection, free of its socket: JSON text frames, any number in flight up to
  * maxStreamInflight, answered as they finish. A bad frame is answered with an error frame; only a
@@ -34,6 +28,8 @@ export class StreamSession {
   readonly #options: HttpOptions;
   readonly #admission: StreamAdmission;
   readonly #socket: StreamSocket;
+  /** The frame is decoded before the pipeline runs: it names its own model. */
+  readonly #codec: InferCodec<InferRequest, Uint8Array>;
   readonly #ids = new Set<string>();
   readonly #inFlight = new InFlight();
   #isDraining = false;
@@ -49,6 +45,11 @@ export class StreamSession {
     this.#options = options;
     this.#admission = admission;
     this.#socket = socket;
+    const { jsonNonFinite } = options;
+    this.#codec = {
+      decode: (request) => request,
+      encode: (response, request) => encodeAnswerFrame(response, request, jsonNonFinite),
+    };
   }
 
   get inFlight(): number {
@@ -64,9 +65,10 @@ export class StreamSession {
       return;
     }
     const { limits } = this.#context.pipeline;
+    const { jsonNonFinite } = this.#options;
     let frame: StreamFrame;
     try {
-      frame = decodeFrame(text, limits);
+      frame = decodeFrame(text, limits, jsonNonFinite);
     } catch (thrown) {
       this.#sendError(tryFrameId(text, limits), thrown);
       return;
@@ -125,7 +127,7 @@ export class StreamSession {
       principal,
       ref,
       wire: request,
-      codec: FRAME_CODEC,
+      codec: this.#codec,
       protocol: "websocket",
       deadlineEpochMs: null,
     });
