@@ -207,8 +207,8 @@ describe("the addon: runs on the calling thread", needs("compiler"), () => {
       [/a multiple of 1 inputs, these are 0/, () => addon.runNow(line, [], [[0, 4]], [0])],
       [/from 0 to 0, this is 1/, () => addon.runNow(line, [x], [[1, 4]], [1])],
       [/at least one output/, () => addon.runNow(line, [x], [[1, 4]], [])],
-      [/expected 1 inputs, these are 2/, () => addon.submit(line, 1, [x, x], [[2, 4]], [0], 1)],
-      [/this is NaN/, () => addon.submit(line, 1, [x], [[1, 4]], [0], Number.NaN)],
+      [/expected 1 inputs, these are 2/, () => addon.submit(line, 1, [x, x], [[2, 4]], [0], 1, 2)],
+      [/this is NaN/, () => addon.submit(line, 1, [x], [[1, 4]], [0], Number.NaN, 2)],
       [
         /timing to be a Float64Array/,
         () => addon.connect(session, () => undefined, new Float64Array(1)),
@@ -245,7 +245,7 @@ describe("the addon: runs on the calling thread", needs("compiler"), () => {
       const line = stranger as NativeLine;
       for (const call of [
         () => addon.runNow(line, [], [], [0]),
-        () => addon.submit(line, 1, [], [], [0], 1),
+        () => addon.submit(line, 1, [], [], [0], 1, 2),
         () => addon.disconnect(line),
       ]) {
         assert.throws(call, { name: "TypeError", message: /expected a line/ });

@@ -164,6 +164,8 @@ export interface NativeAddon {
    *   answered at once as `overloaded`, unless the session is idle. One that is past it, or could not
    *   be done in time any more, is not run (but now and then one is, should the prediction be wrong).
    *   A run of which every job is past it is told to end.
+   * @param priority from 1, the most urgent, to 16; 2 is the usual. Each level is worth two seconds of
+   *   waiting: a job passes those of the next level that came up to so much before it, and no older ones.
    */
   submit(
     line: NativeLine,
@@ -172,6 +174,7 @@ export interface NativeAddon {
     shapes: readonly (readonly number[])[],
     outputs: readonly number[],
     timeoutMs: number,
+    priority: number,
   ): void;
 
   /**

@@ -45,6 +45,29 @@ describe("the queue's policy", needs("compiler"), () => {
     assert.deepEqual(run(patient, later, "turn 200001 0"), ["later"]);
   });
 
+  it("takes the more urgent first, whatever its deadline, and by deadline within a level", () => {
+    const script = ["urge 3", "job late 0 5000 0 1", "urge 2", "job usual 1 9000 0 1", "urge 1"];
+    const urgent = ["job far 2 80000 0 1", "job near 3 9000 0 1"];
+    const turns = new Array<string>(4).fill("turn 10 0");
+    assert.deepEqual(run(...script, ...urgent, ...turns), ["near", "far", "usual", "late"]);
+  });
+
+  it("starves no level: a job is passed by none that came two seconds a level after it", () => {
+    // One urgent job for each turn of 10 ms, for twelve seconds: all that the engine can do.
+    const script = ["urge 5", "job e 0 -1 0 1", "urge 3", "job c 0 -1 0 1", "urge 2"];
+    script.push("job b 0 -1 0 1", "urge 1");
+    const turnUs = 10_000;
+    for (let turn = 0; turn < 1200; turn += 1) {
+      const now = turn * turnUs;
+      script.push(`job a ${now} -1 0 1`, `turn ${now} 0`);
+    }
+    const order = run(...script);
+    const seconds = (name: string) => (order.indexOf(name) * turnUs) / 1e6;
+    assert.deepEqual([seconds("b"), seconds("c"), seconds("e")].map(Math.round), [2, 4, 8]);
+    // And what is more urgent than they are waits for none of them before.
+    assert.deepEqual(order.slice(0, 200), new Array<string>(200).fill("a"));
+  });
+
   it("stacks equal keys while the rows fit, and looks past what does not fit", () => {
     const jobs = [
       "job a 0 -1 3 1",

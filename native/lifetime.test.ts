@@ -66,7 +66,7 @@ describe("the addon: ends", needs("compiler"), () => {
       const addon = requireAddon();
       const line = addon.connect(workerData, () => {}, new Float64Array(2));
       const data = () => [new Float32Array(1 << 22)];
-      for (const id of [1, 2]) addon.submit(line, id, data(), [[1 << 20, 4]], [0], Infinity);
+      for (const id of [1, 2]) addon.submit(line, id, data(), [[1 << 20, 4]], [0], Infinity, 2);
       parentPort.postMessage("submitted");
       setInterval(() => {}, 1000);`;
     const script = `
@@ -79,7 +79,7 @@ describe("the addon: ends", needs("compiler"), () => {
       const line = addon.connect(session, (answers) => heard(answers), new Float64Array(2));
       const ask = (rows) => new Promise((resolve) => {
         heard = ([answer]) => resolve(answer.status);
-        addon.submit(line, 0, [new Float32Array(rows * 4)], [[rows, 4]], [0], Infinity);
+        addon.submit(line, 0, [new Float32Array(rows * 4)], [[rows, 4]], [0], Infinity, 2);
       });
       // The worker's jobs wait for this one, and then are stacked.
       const busy = ask(1 << 19);

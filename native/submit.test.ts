@@ -310,7 +310,7 @@ describe("the addon: submitted jobs", needs("compiler"), () => {
     addon.disconnect(one.line);
     assert.equal((await other.ask([row(3)], ROW)).status, "done");
     assert.deepEqual(one.answers, []);
-    assert.throws(() => addon.submit(one.line, 1, [row(1)], ROW, [0], 1), /disconnected/);
+    assert.throws(() => addon.submit(one.line, 1, [row(1)], ROW, [0], 1, 2), /disconnected/);
   });
 
   it("serves several lines of one session at once, on several threads", async () => {
@@ -337,7 +337,7 @@ describe("the addon: submitted jobs", needs("compiler"), () => {
     const uncaught = new Promise<Error>((resolve) => {
       process.setUncaughtExceptionCaptureCallback(resolve);
     });
-    addon.submit(line, 1, [row(1)], ROW, [0], 1000);
+    addon.submit(line, 1, [row(1)], ROW, [0], 1000, 2);
     const thrown = await uncaught;
     process.setUncaughtExceptionCaptureCallback(null);
     addon.disconnect(line);

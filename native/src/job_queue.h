@@ -17,9 +17,14 @@
 
 namespace sluice {
 
+// 1 is the most urgent.
+inline constexpr int64_t kUsualPriority = 2;
+inline constexpr int64_t kLeastPriority = 16;
+
 struct QueuedJob {
   int64_t arrival_us = 0;
   int64_t deadline_us = kNeverUs;
+  int64_t priority = kUsualPriority;
   int64_t rows = 1;
   bool is_stackable = false;
   StackKey key;
@@ -44,13 +49,16 @@ inline bool is_overload(const QueuedJob& job, int64_t wait_us, int64_t cost_us) 
 }
 
 // Jobs that wait, earliest due first. A job is due at its deadline, or when it has waited kAgeingUs if
-// that is sooner: the young and urgent go first, and yet nobody waits for ever.
+// that is sooner, and kPriorityUs earlier or later for each level of priority: the young and urgent go
+// first, and yet nobody waits for ever. Whoever came more than kPriorityUs a level, and kAgeingUs, after
+// a job runs after it, so that no level starves, however much of another keeps coming.
 // Job is QueuedJob or derives from it. Not safe for several threads.
 template <typename Job>
 class JobQueue {
  public:
   using Owned = std::unique_ptr<Job>;
   static constexpr int64_t kAgeingUs = 250'000;
+  static constexpr int64_t kPriorityUs = 2'000'000;
 
   bool empty() const { return by_deadline_.empty(); }
   size_t size() const { return by_deadline_.size(); }
@@ -148,7 +156,7 @@ class JobQueue {
   // The jobs of one key.
   struct Bucket {
     Jobs jobs;
-    // By when they are due, in slices of kSliceUs. Ageing bounds how many there are.
+    // By when they are due, in slices of kSliceUs. Ageing bounds how many there are, and the jobs do.
     std::map<int64_t, Load> loads;
   };
   using Buckets = std::map<StackKey, Bucket>;
@@ -164,7 +172,8 @@ class JobQueue {
   static constexpr double kMoreGrown = 0.4;
 
   static int64_t due_of(const QueuedJob& job) {
-    return std::min(job.deadline_us, job.arrival_us + kAgeingUs);
+    return std::min(job.deadline_us, job.arrival_us + kAgeingUs) +
+           (job.priority - kUsualPriority) * kPriorityUs;
   }
   static int64_t slice_of(int64_t due_us) { return due_us / kSliceUs; }
 

@@ -44,10 +44,10 @@ napi_value run_now(napi_env env, napi_callback_info info) {
 
 napi_value submit(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<6, Environment> arguments(env, info);
+    const Arguments<7, Environment> arguments(env, info);
     const Session& session = Line::of(env, arguments[0]).session();
     auto job = read_job(env, session, arguments[1], arguments[2], arguments[3], arguments[4],
-                        arguments[5]);
+                        arguments[5], arguments[6]);
     try {
       // Again: a getter of an argument may have disconnected it.
       Line::of(env, arguments[0]).submit(job);

@@ -63,12 +63,13 @@ int64_t deadline_after(int64_t arrival_us, double timeout_ms) {
 
 std::unique_ptr<Job> read_job(napi_env env, const Session& session, napi_value id,
                               napi_value inputs, napi_value shapes, napi_value outputs,
-                              napi_value timeout_ms) {
+                              napi_value timeout_ms, napi_value priority) {
   auto job = std::make_unique<Job>();
   const std::vector<TensorFacts>& known = session.inputs();
   job->id = read_number(env, id, "jobId");
   job->arrival_us = now_us();
   job->deadline_us = deadline_after(job->arrival_us, read_number(env, timeout_ms, "timeoutMs"));
+  job->priority = read_integer(env, priority, "priority", 1, kLeastPriority);
   read_shapes(env, shapes, known.size(), &job->shapes);
   read_outputs(env, outputs, session.outputs(), &job->outputs);
   const uint32_t count = read_array_length(env, inputs, "inputs");

@@ -16,7 +16,7 @@ int64_t deadline_after(int64_t arrival_us, double timeout_ms);
 // Throws as the functions of read_arguments.h do.
 std::unique_ptr<Job> read_job(napi_env env, const Session& session, napi_value id,
                               napi_value inputs, napi_value shapes, napi_value outputs,
-                              napi_value timeout_ms);
+                              napi_value timeout_ms, napi_value priority);
 // On the line's own thread, once no run reads the job's memory.
 void unpin(napi_env env, Job& job);
 

@@ -104,7 +104,7 @@ export class AddonBench {
         new Promise((resolve) => {
           jobId += 1;
           waiting.set(jobId, resolve);
-          this.addon.submit(line, jobId, inputs, shapes, outputs, timeoutMs);
+          this.addon.submit(line, jobId, inputs, shapes, outputs, timeoutMs, 2);
         }),
     };
   }

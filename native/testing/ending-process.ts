@@ -39,7 +39,15 @@ function submitMany(session: NativeSessionId): NativeLine {
   const addon = requireAddon();
   const line = addon.connect(session, () => undefined, new Float64Array(2));
   for (let jobId = 0; jobId < 6; jobId += 1) {
-    addon.submit(line, jobId, [new Float32Array(ROWS * 4)], SHAPES, [0], Number.POSITIVE_INFINITY);
+    addon.submit(
+      line,
+      jobId,
+      [new Float32Array(ROWS * 4)],
+      SHAPES,
+      [0],
+      Number.POSITIVE_INFINITY,
+      2,
+    );
   }
   return line;
 }

@@ -1,6 +1,7 @@
 // Reads jobs and turns from standard input, and prints what the queue of native/src/job_queue.h does
 // with them: the policy without the addon. Compiled and run by native/job-queue.test.ts.
 //   job <name> <arrival> <deadline, -1 for none> <rows, 0 for not stackable> <key>
+//   urge <priority>, of the jobs from there on
 //   learn <key> <rows> <cost>       cost <key> <rows>      run <key> <now>      cheapest
 //   turn <now> <most rows>          expired <now>          withdraw <first letter>
 //   offer <name> ..., as a job: its predicted wait on one idle thread, and "in" or "overload"
@@ -41,8 +42,9 @@ void take_turn(sluice::JobQueue<NamedJob>& queue, sluice::CostModel& costs, int6
   std::cout << std::endl;
 }
 
-std::unique_ptr<NamedJob> read_job() {
+std::unique_ptr<NamedJob> read_job(int64_t priority) {
   auto job = std::make_unique<NamedJob>();
+  job->priority = priority;
   int64_t key = 0;
   std::cin >> job->name >> job->arrival_us >> job->deadline_us >> job->rows >> key;
   if (job->deadline_us < 0) job->deadline_us = sluice::kNeverUs;
@@ -83,10 +85,12 @@ int main() {
   sluice::JobQueue<NamedJob> queue;
   sluice::CostModel costs;
   std::string verb;
-  int64_t one = 0, two = 0, three = 0;
+  int64_t one = 0, two = 0, three = 0, priority = sluice::kUsualPriority;
   while (std::cin >> verb) {
     if (verb == "job") {
-      queue.add(read_job());
+      queue.add(read_job(priority));
+    } else if (verb == "urge") {
+      std::cin >> priority;
     } else if (verb == "learn") {
       std::cin >> one >> two >> three;
       costs.learn({one}, two, three);
@@ -94,7 +98,7 @@ int main() {
       std::cin >> one >> two;
       costs.note_run({one}, two);
     } else if (verb == "offer") {
-      auto job = read_job();
+      auto job = read_job(priority);
       const int64_t wait_us = queue.work_before_us(*job, costs);
       const bool is_refused =
           sluice::is_overload(*job, wait_us, costs.predict_us(job->key, job->rows));

@@ -70,7 +70,7 @@ describe("the order of a queue", () => {
   it("is by deadline, and by arrival where that is further away than ageing", () => {
     const queue: { name: string; dueEpochMs: number }[] = [];
     const add = (name: string, submittedMs: number, deadlineMs: number | null) =>
-      insertByDue(queue, { name, dueEpochMs: dueEpochMsOf(submittedMs, deadlineMs) });
+      insertByDue(queue, { name, dueEpochMs: dueEpochMsOf(submittedMs, deadlineMs, 2) });
     add("old", 0, null);
     add("far", 10, 100_000);
     add("near", 20, 60);
@@ -80,6 +80,38 @@ describe("the order of a queue", () => {
       queue.map(({ name }) => name),
       ["near", "old", "old too", "far", "young and near"],
     );
+  });
+});
+
+describe("priorities", () => {
+  it("put the more urgent first, and by deadline within a level", () => {
+    const queue: { name: string; dueEpochMs: number }[] = [];
+    const add = (name: string, deadlineMs: number | null, priority: number) =>
+      insertByDue(queue, { name, dueEpochMs: dueEpochMsOf(0, deadlineMs, priority) });
+    add("late", 5, 3);
+    add("usual", 9, 2);
+    add("far", 80, 1);
+    add("near", 9, 1);
+    assert.deepEqual(
+      queue.map(({ name }) => name),
+      ["near", "far", "usual", "late"],
+    );
+  });
+
+  it("starve no level, however much of the first keeps coming", () => {
+    const turnMs = 10;
+    const queue: { priority: number; dueEpochMs: number }[] = [];
+    const add = (nowMs: number, priority: number) =>
+      insertByDue(queue, { priority, dueEpochMs: dueEpochMsOf(nowMs, null, priority) });
+    for (const priority of [5, 3, 2]) add(0, priority);
+    const ranAtMs = new Map<number, number>();
+    for (let nowMs = 0; nowMs < 12_000; nowMs += turnMs) {
+      add(nowMs, 1);
+      const { priority } = queue.shift() as { priority: number };
+      if (priority !== 1) ranAtMs.set(priority, nowMs);
+    }
+    const seconds = [2, 3, 5].map((priority) => Math.round((ranAtMs.get(priority) ?? 0) / 1000));
+    assert.deepEqual(seconds, [2, 4, 8]);
   });
 });
 

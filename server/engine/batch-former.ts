@@ -1,4 +1,5 @@
 import type { NumericData } from "../../protocols/core/datatype.ts";
+import { DEFAULT_PRIORITY } from "../../protocols/core/schedule.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 import type { BatchClose } from "../models/loader.ts";
 import type { Batching } from "../models/servable.ts";
@@ -12,11 +13,25 @@ export interface Batchable {
 
 /** Who waited so long is due, whatever its deadline: the young must not pass the old for ever. */
 const AGEING_MS = 250;
+/**
+ * What a level of priority is worth in waiting: more urgent ones pass those that came up to so much
+ * before them, and nobody who waited longer. So no level starves, and no load is too much for the first.
+ */
+const PRIORITY_MS = 2000;
 
-/** When a job should run: its deadline, or its arrival and AGEING_MS, whichever is earlier. Epoch milliseconds. */
-export function dueEpochMsOf(submittedEpochMs: number, deadlineEpochMs: number | null): number {
+/**
+ * When a job should run, epoch milliseconds: its deadline, or its arrival and AGEING_MS, whichever is
+ * earlier; so much earlier or later for its priority. The same rule as the native queue's
+ * (native/src/job_queue.h).
+ */
+export function dueEpochMsOf(
+  submittedEpochMs: number,
+  deadlineEpochMs: number | null,
+  priority: number,
+): number {
   const agedMs = submittedEpochMs + AGEING_MS;
-  return deadlineEpochMs === null ? agedMs : Math.min(deadlineEpochMs, agedMs);
+  const dueMs = deadlineEpochMs === null ? agedMs : Math.min(deadlineEpochMs, agedMs);
+  return dueMs + (priority - DEFAULT_PRIORITY) * PRIORITY_MS;
 }
 
 /** Puts a job behind those that are due no later. */

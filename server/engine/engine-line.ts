@@ -5,6 +5,7 @@ import {
   type NativeSessionId,
   TIMING,
 } from "../../native/addon.ts";
+import { DEFAULT_PRIORITY } from "../../protocols/core/schedule.ts";
 import type { Signature, TensorSignature } from "../../protocols/core/signature.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
@@ -47,6 +48,7 @@ export class EngineLine {
       ordered.map(({ shape }) => shape),
       indexes,
       Number.POSITIVE_INFINITY,
+      DEFAULT_PRIORITY,
     );
     const { status, message, outputs: got } = await answer.promise;
     if (status !== "done") throw new Error(message ?? `the run ended as ${status}`);

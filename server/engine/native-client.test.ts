@@ -235,7 +235,7 @@ describe("native client", () => {
     const odd = (rows: number): Job => {
       const [x] = jobOf(1, rows).inputs as [Tensor];
       const state: Tensor = { ...x, name: "h", shape: [2, 2], data: new Float32Array(4) };
-      return { inputs: [state, x], outputs: ["y"], deadlineEpochMs: null };
+      return { inputs: [state, x], outputs: ["y"], deadlineEpochMs: null, priority: 2 };
     };
     for (let i = 0; i < 3; i += 1) await lab.run(odd(2));
     lab.forgetRuns();

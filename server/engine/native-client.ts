@@ -124,7 +124,7 @@ class NativeClient implements ConnectedServable {
     const shapes = job.inputs.map((input) => input.shape);
     const outputs = shapeClass?.outputs ?? this.#classes.outputIndexes(job.outputs);
     try {
-      this.#addon.submit(this.#line, id, data, shapes, outputs, timeoutMs);
+      this.#addon.submit(this.#line, id, data, shapes, outputs, timeoutMs, job.priority);
       this.#submitted.set(id, native);
     } catch (thrown) {
       native.reject(thrown);

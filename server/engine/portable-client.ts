@@ -65,6 +65,7 @@ class PortableClient implements ConnectedServable {
       outputs: job.outputs,
       submittedEpochMs: epochNowMs(),
       deadlineEpochMs: job.deadlineEpochMs,
+      priority: job.priority,
     });
     this.#planFlush();
     return answer.promise;

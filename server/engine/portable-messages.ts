@@ -35,6 +35,7 @@ export interface SlotJob {
   readonly outputs: readonly string[];
   readonly submittedEpochMs: number;
   readonly deadlineEpochMs: number | null;
+  readonly priority: number;
 }
 
 /** All jobs of one turn of the serving thread's event loop. */

@@ -57,7 +57,7 @@ class Slot {
     this.#ports.add(port);
     port.on("message", (message: SlotJobs) => {
       for (const job of message.jobs) {
-        const dueEpochMs = dueEpochMsOf(job.submittedEpochMs, job.deadlineEpochMs);
+        const dueEpochMs = dueEpochMsOf(job.submittedEpochMs, job.deadlineEpochMs, job.priority);
         insertByDue(this.#pending, { ...job, port, shapeKey: shapeKeyOf(job), dueEpochMs });
       }
       if (!this.#isRunning) void this.#drain();

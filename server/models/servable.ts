@@ -37,6 +37,8 @@ export interface Job {
   readonly outputs: readonly string[];
   /** Absolute time, epoch milliseconds; null for none. Expired jobs are dropped before compute. */
   readonly deadlineEpochMs: number | null;
+  /** 1 is the most urgent (protocols/core/schedule.ts); it decides who waits, not whether. */
+  readonly priority: number;
 }
 
 export interface JobResult {

@@ -5,8 +5,9 @@ import { type InferRequest, NO_PARAMETERS } from "../../protocols/core/infer.ts"
 import { DEFAULT_LIMITS } from "../../protocols/core/limits.ts";
 import { createRefusal, InferError, type StatusCode } from "../../protocols/core/status.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
+import { epochNowMs } from "../lib/epoch-clock.ts";
 import { LeaseCounter } from "../models/lease.ts";
-import type { JobResult, ServableInfo } from "../models/servable.ts";
+import type { Job, JobResult, ServableInfo } from "../models/servable.ts";
 import { ServingMap } from "../models/serving-map.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { AnsweredPrediction } from "./capture-tap.ts";
@@ -34,6 +35,10 @@ const codec: InferCodec<string, string> = {
   decode: (wire) => {
     if (wire === "bad") throw new InferError("invalid-argument", "bad bytes");
     if (wire === "bug") throw new TypeError("secret");
+    if (wire.startsWith("schedule:")) {
+      const [priority = 0, timeout = 0] = wire.slice(9).split(",").map(Number);
+      return { ...REQUEST, parameters: new Map(Object.entries({ priority, timeout })) };
+    }
     if (!wire.startsWith("id:")) return REQUEST;
     const id = wire === "id:7" ? 7 : wire.slice(3);
     return { ...REQUEST, parameters: new Map([["inference_id", id]]) };
@@ -47,6 +52,7 @@ const codec: InferCodec<string, string> = {
 describe("pipeline", () => {
   let counter: LeaseCounter;
   let runs: Deferred<JobResult>[];
+  let jobs: Job[];
   let recorded: { slot: number; protocol: Protocol; outcome: RequestOutcome }[];
   let captured: AnsweredPrediction[];
   let inFlight: number;
@@ -55,6 +61,7 @@ describe("pipeline", () => {
 
   beforeEach(() => {
     runs = [];
+    jobs = [];
     recorded = [];
     captured = [];
     inFlight = 0;
@@ -65,7 +72,8 @@ describe("pipeline", () => {
         if (overload instanceof TypeError) throw overload;
         return deadlineEpochMs === null ? null : overload;
       },
-      run: () => {
+      run: (job) => {
+        jobs.push(job);
         const run = createDeferred<JobResult>();
         runs.push(run);
         return run.promise;
@@ -252,6 +260,25 @@ describe("pipeline", () => {
       await failsWith(infer(wire), "invalid-argument");
     }
     await answered(`id:${"x".repeat(128)}`);
+    atRest();
+  });
+
+  it("takes priority and timeout from the request, and the earlier of two deadlines", async () => {
+    const nowMs = epochNowMs();
+    const calls = [infer(), infer("schedule:1,5000000")];
+    for (const run of runs) run.resolve(RESULT);
+    await Promise.all(calls);
+    const early = infer("schedule:9,90000000", "m", null, nowMs + 1000);
+    runs[2]?.resolve(RESULT);
+    await early;
+    assert.deepEqual(
+      jobs.map(({ priority }) => priority),
+      [2, 1, 5],
+    );
+    const [none, byTimeout, byHeader] = jobs.map(({ deadlineEpochMs }) => deadlineEpochMs);
+    assert.deepEqual([none, byHeader], [null, nowMs + 1000]);
+    assert.ok(typeof byTimeout === "number" && byTimeout >= nowMs + 5000, `${byTimeout}`);
+    await failsWith(infer("schedule:-1"), "invalid-argument");
     atRest();
   });
 

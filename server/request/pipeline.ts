@@ -4,10 +4,12 @@ import type { InferCodec } from "../../protocols/core/codec.ts";
 import type { InferRequest, ModelRef } from "../../protocols/core/infer.ts";
 import { INFERENCE_ID, readInferenceId } from "../../protocols/core/inference-id.ts";
 import type { Limits } from "../../protocols/core/limits.ts";
+import { DEFAULT_PRIORITY, readPriority, readTimeoutMs } from "../../protocols/core/schedule.ts";
 import { type InferError, type StatusCode, toInferError } from "../../protocols/core/status.ts";
 import type { Principal } from "../access/principal.ts";
+import { epochNowMs } from "../lib/epoch-clock.ts";
 import type { LeaseCounter } from "../models/lease.ts";
-import type { JobResult, Servable, ServableInfo } from "../models/servable.ts";
+import type { Job, JobResult, Servable, ServableInfo } from "../models/servable.ts";
 import type { ServingMap } from "../models/serving-map.ts";
 import { admit, findFull, type QueueGauge } from "./admit.ts";
 import type { ByteBudget } from "./byte-budget.ts";
@@ -137,7 +139,7 @@ export class Pipeline {
       isAdmitted = true;
       const request = call.codec.decode(call.wire, this.#parts.limits, info.signature);
       const inferenceId = readInferenceId(request.parameters) ?? this.#ids.mint();
-      const job = validate(info, request, call.deadlineEpochMs);
+      const job = toJob(info, request, call.deadlineEpochMs);
       const captured = capture?.takeInputs(info, inferenceId, job.inputs) ?? null;
       const result = await servable.run(job);
       const out = this.#encode(call, request, info, inferenceId, result);
@@ -199,6 +201,21 @@ export class Pipeline {
     });
     return error;
   }
+}
+
+/** @throws InferError `invalid-argument` */
+function toJob(info: ServableInfo, request: InferRequest, deadlineEpochMs: number | null): Job {
+  const { parameters } = request;
+  // As nearly every request is.
+  if (parameters.size === 0) return validate(info, request, deadlineEpochMs, DEFAULT_PRIORITY);
+  const deadline = earlierOf(deadlineEpochMs, readTimeoutMs(parameters));
+  return validate(info, request, deadline, readPriority(parameters));
+}
+
+function earlierOf(deadlineEpochMs: number | null, timeoutMs: number | null): number | null {
+  if (timeoutMs === null) return deadlineEpochMs;
+  const epochMs = epochNowMs() + timeoutMs;
+  return deadlineEpochMs === null ? epochMs : Math.min(deadlineEpochMs, epochMs);
 }
 
 /** What goes wrong while it is judged is the request's end too: recorded, and told as any failure. */

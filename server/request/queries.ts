@@ -18,7 +18,7 @@ export interface ServerMetadata {
 export const SERVER_METADATA: ServerMetadata = {
   name: "sluice",
   version: "0.1.0",
-  extensions: ["binary_tensor_data", "model_repository", "parameters"],
+  extensions: ["binary_tensor_data", "model_repository", "parameters", "schedule_policy"],
 };
 
 export interface ModelMetadata {

@@ -42,9 +42,9 @@ function request(
 
 describe("validate", () => {
   it("puts inputs into the order of the signature and takes all outputs by default", () => {
-    const job = validate(INFO, request([B, A]), 5);
-    assert.deepEqual(job, { inputs: [A, B], outputs: ["y", "z"], deadlineEpochMs: 5 });
-    assert.deepEqual(validate(INFO, request([A, B]), 5), job);
+    const job = validate(INFO, request([B, A]), 5, 1);
+    assert.deepEqual(job, { inputs: [A, B], outputs: ["y", "z"], deadlineEpochMs: 5, priority: 1 });
+    assert.deepEqual(validate(INFO, request([A, B]), 5, 1), job);
   });
 
   it("takes missing values only where the model does, and names the input", () => {
@@ -52,16 +52,16 @@ describe("validate", () => {
     const [a, b] = INFO.signature.inputs.map((input) => ({ ...input, nullable: true }));
     assert.ok(a !== undefined && b !== undefined);
     const nullable = { ...INFO, signature: { ...INFO.signature, inputs: [a, b] } };
-    assert.deepEqual(validate(nullable, request([holed, B]), null).inputs, [holed, B]);
+    assert.deepEqual(validate(nullable, request([holed, B]), null, 2).inputs, [holed, B]);
     const message =
       "model 'm' version 1: input 'a' holds null, and the model does not accept missing values there";
-    assert.throws(() => validate(INFO, request([holed, B]), null), { message });
+    assert.throws(() => validate(INFO, request([holed, B]), null, 2), { message });
     const nan: Tensor = { ...A, data: Float32Array.of(1, Number.NaN) };
-    assert.deepEqual(validate(INFO, request([nan, B]), null).inputs, [nan, B]);
+    assert.deepEqual(validate(INFO, request([nan, B]), null, 2).inputs, [nan, B]);
   });
 
   it("takes outputs in the order asked for", () => {
-    assert.deepEqual(validate(INFO, request([A, B], ["z", "y"]), null).outputs, ["z", "y"]);
+    assert.deepEqual(validate(INFO, request([A, B], ["z", "y"]), null, 2).outputs, ["z", "y"]);
   });
 
   const refusals: readonly [string, InferRequest, RegExp][] = [
@@ -94,7 +94,7 @@ describe("validate", () => {
   for (const [what, given, message] of refusals) {
     it(`refuses ${what}, naming model, expected and came`, () => {
       assert.throws(
-        () => validate(INFO, given, null),
+        () => validate(INFO, given, null, 2),
         (thrown) => {
           assert.ok(thrown instanceof InferError);
           assert.equal(thrown.code, "invalid-argument");

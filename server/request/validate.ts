@@ -12,12 +12,13 @@ export function validate(
   info: ServableInfo,
   request: InferRequest,
   deadlineEpochMs: number | null,
+  priority: number,
 ): Job {
   const inputs = isInOrder(info, request) ? request.inputs : sortInputs(info, request);
   for (let i = 0; i < inputs.length; i += 1) {
     assertFits(info, info.signature.inputs[i] as TensorSignature, inputs[i] as Tensor);
   }
-  return { inputs, outputs: takeOutputs(info, request), deadlineEpochMs };
+  return { inputs, outputs: takeOutputs(info, request), deadlineEpochMs, priority };
 }
 
 /** As nearly every client sends them: each once, in the order of the signature. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { NativeAddon, NativeAnswer } from "../../../native/addon.ts";
+import { DEFAULT_PRIORITY } from "../../../protocols/core/schedule.ts";
 import type { Tensor } from "../../../protocols/core/tensor.ts";
 import type { Job, JobResult, ServableInfo } from "../../models/servable.ts";
 import type { ConnectedServable } from "../connected-servable.ts";
@@ -36,7 +37,7 @@ export function jobOf(
 ): Job {
   const data = new Float32Array(rows * width).fill(value);
   const x: Tensor = { name: "x", datatype: "FP32", shape: [rows, width], data };
-  return { inputs: [x], outputs: ["y"], deadlineEpochMs };
+  return { inputs: [x], outputs: ["y"], deadlineEpochMs, priority: DEFAULT_PRIORITY };
 }
 
 export function firstOf({ outputs }: JobResult): number | undefined {

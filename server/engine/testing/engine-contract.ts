@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { DATATYPES, type Datatype } from "../../../protocols/core/datatype.ts";
+import { DEFAULT_PRIORITY } from "../../../protocols/core/schedule.ts";
 import type { Signature } from "../../../protocols/core/signature.ts";
 import { InferError } from "../../../protocols/core/status.ts";
 import type { Tensor } from "../../../protocols/core/tensor.ts";
@@ -185,6 +186,23 @@ export function engineContract(
       assert.ok(order.indexOf("urgent") < order.lastIndexOf("patient"), order.join(" "));
     });
 
+    it("runs first what is more urgent, and last what is least", async () => {
+      const { client } = await load(slowModel(15));
+      const order: number[] = [];
+      const settle = async (priority: number) => {
+        await client.run({ ...slowJob(client), priority });
+        order.push(priority);
+      };
+      // The first ones are taken before the others come. Several threads may have a queue each.
+      const first = new Array<number>(4).fill(2).map(settle);
+      await Promise.all([...first, ...[5, 5, 5, 5, 2, 2, 1, 1, 1, 1].map(settle)]);
+      const places = (priority: number) =>
+        order.flatMap((each, place) => (each === priority ? [place] : []));
+      const sum = (numbers: readonly number[]) => numbers.reduce((total, n) => total + n, 0);
+      assert.ok(sum(places(1)) < sum(places(5)) - 8, order.join(" "));
+      assert.equal(order.at(-1), 5);
+    });
+
     it("serves a second thread's channel after the first was closed", async () => {
       const opened = await openModel(createEngine(), folder, scaleModel(2), {});
       const second = connectServable(opened.client.info, opened.loaded.connect().channel);
@@ -327,7 +345,7 @@ async function closeOpened(opened: Opened): Promise<void> {
 }
 
 function jobOf(inputs: readonly Tensor[]): Job {
-  return { inputs, outputs: ["y"], deadlineEpochMs: null };
+  return { inputs, outputs: ["y"], deadlineEpochMs: null, priority: DEFAULT_PRIORITY };
 }
 
 function floats(name: string, shape: readonly number[]): Tensor {
@@ -350,6 +368,7 @@ function slowJob(client: ConnectedServable): Job {
     ),
     outputs: outputs.map((t) => t.name),
     deadlineEpochMs: null,
+    priority: DEFAULT_PRIORITY,
   };
 }
 

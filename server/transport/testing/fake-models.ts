@@ -50,7 +50,7 @@ type Compute = (x: Float32Array, job: Job) => Float32Array | Promise<Float32Arra
 /**
  * double (versions 1 and 2, champion 2, previous 1): y = 2x · echo: y = x · slow: y = x once the gate
  * opens · failing: throws what no client may see · refusing: an InferError of the engine · huge: x[0]
- * zeros · deadline: milliseconds left · busy: y = x, and no time for what has a deadline · unready:
+ * zeros · deadline: milliseconds left, and the priority · busy: y = x, and no time for what has a deadline · unready:
  * known, no version serves.
  */
 export function createFakeModels(): FakeModels {
@@ -107,7 +107,7 @@ export function createFakeModels(): FakeModels {
     }),
     model("huge", (x) => new Float32Array(x[0] ?? 0)),
     model("busy", (x) => x),
-    model("deadline", (_x, job) => new Float32Array([(job.deadlineEpochMs ?? 0) - epochNowMs()])),
+    model("deadline", (_x, job) => leftAndPriority(job)),
     unready,
   ];
   const map = new ServingMap(1, new Map(models.map((entry) => [entry.name, entry])));
@@ -117,6 +117,10 @@ export function createFakeModels(): FakeModels {
     runs: () => runs,
     leases: () => counters.reduce((sum, counter) => sum + counter.count, 0),
   };
+}
+
+function leftAndPriority({ deadlineEpochMs, priority }: Job): Float32Array {
+  return new Float32Array([(deadlineEpochMs ?? 0) - epochNowMs(), priority]);
 }
 
 function fakeServable(name: string, version: number, compute: Compute): Servable {

@@ -99,6 +99,26 @@ export function routesContract(rig: Rig): void {
         assert.equal(refused.json.code, "invalid-argument");
       }));
 
+    test("priority and timeout are parameters; the earlier of timeout and header counts", () =>
+      serve(rig, {}, async ({ port }) => {
+        const path = "/v2/models/deadline/infer";
+        const schedule = async (parameters: object, timeoutMs: string) => {
+          const body = inferBody([1], { parameters });
+          const headers = { "x-request-timeout-ms": timeoutMs };
+          const { json } = await ask(port, path, { body, headers });
+          return json.outputs[0].data as [number, number];
+        };
+        const [byTimeout, urgent] = await schedule({ priority: 1, timeout: 30_000_000 }, "90000");
+        assert.ok(byTimeout > 0 && byTimeout <= 30_000, `${byTimeout} ms`);
+        assert.equal(urgent, 1);
+        const [byHeader, usual] = await schedule({ priority: 0, timeout: 90_000_000 }, "30000");
+        assert.ok(byHeader > 0 && byHeader <= 30_000, `${byHeader} ms`);
+        assert.equal(usual, 2);
+        const bad = inferBody([1], { parameters: { priority: "high" } });
+        const refused = await ask(port, path, { body: bad });
+        assert.deepEqual([refused.status, refused.json.code], [400, "invalid-argument"]);
+      }));
+
     test("labels are handed on whole, or refused whole", () =>
       serve(rig, {}, async ({ port, context }) => {
         const path = "/v2/models/double/labels";

@@ -30,6 +30,17 @@ export function streamContract(rig: Rig): void {
         free.ws.terminate();
       }));
 
+    test("a frame has priority and timeout as any request has", () =>
+      serve(rig, {}, async ({ port }) => {
+        const client = await new StreamClient(port, "/v2/models/deadline/stream").settled();
+        client.infer("a", [1], { parameters: { priority: 3, timeout: 30_000_000 } });
+        const [frame] = await client.waitFrames(1);
+        const [leftMs, priority] = frame.outputs[0].data;
+        assert.ok(leftMs > 0 && leftMs <= 30_000, `${leftMs} ms`);
+        assert.equal(priority, 3);
+        client.ws.terminate();
+      }));
+
     test("many in flight are answered as they finish", () =>
       serve(rig, {}, async ({ port, context }) => {
         const { gate } = context.models;
