@@ -67,8 +67,8 @@ describe("openContainer", () => {
     for (const way of ways) {
       await assert.rejects(readX(way), (error) => {
         const { kind, message } = describeAzureFailure(error);
-        assert.equal(kind, "failed");
-        assert.match(message, /^HTTP 403 \w+$/);
+        assert.equal(kind, "denied");
+        assert.match(message, /^HTTP 403 \w+: /);
         return true;
       });
     }
@@ -104,7 +104,10 @@ describe("describeAzureFailure", () => {
       [{ statusCode: 409, code: "ContainerBeingDeleted" }, "failed"],
       [{ statusCode: 416, code: "InvalidRange" }, "range"],
       [{ name: "AbortError" }, "aborted"],
-      [{ code: "ECONNREFUSED" }, "failed"],
+      [{ code: "ECONNREFUSED" }, "network"],
+      [{ statusCode: 503, code: "ServerBusy" }, "busy"],
+      [{ statusCode: 403 }, "denied"],
+      [{ code: null, name: "RangeError" }, "failed"],
       [null, "failed"],
     ] as const;
     for (const [error, kind] of kinds) assert.equal(describeAzureFailure(error).kind, kind);

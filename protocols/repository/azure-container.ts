@@ -1,4 +1,8 @@
-import type { ContainerClient, StorageSharedKeyCredential } from "@azure/storage-blob";
+import type {
+  ContainerClient,
+  StoragePipelineOptions,
+  StorageSharedKeyCredential,
+} from "@azure/storage-blob";
 import { type ContainerLocation, LocationError, parseContainerLocation } from "./location.ts";
 
 /**
@@ -22,6 +26,8 @@ export interface OpenContainer {
  * dead connection would hang for ever): every call must bring a signal, see `withTimeout`.
  */
 const RETRIES = { maxTries: 3, retryDelayInMs: 250, maxRetryDelayInMs: 4_000 };
+/** For callers that try again themselves: the library's policy is deaf to Retry-After. */
+export const NO_RETRIES = { maxTries: 1 };
 
 /**
  * A client of the container at a location. Loads the Azure libraries on first use; opens no
@@ -31,11 +37,12 @@ const RETRIES = { maxTries: 3, retryDelayInMs: 250, maxRetryDelayInMs: 4_000 };
 export async function openContainer(
   location: string,
   credentials: AzureCredentials,
+  retryOptions: NonNullable<StoragePipelineOptions["retryOptions"]> = RETRIES,
 ): Promise<OpenContainer> {
   const parsed = parseContainerLocation(location);
   const { AnonymousCredential, ContainerClient, newPipeline } = await import("@azure/storage-blob");
   const { credential, query } = await signIn(parsed, credentials);
-  const pipeline = newPipeline(credential ?? new AnonymousCredential(), { retryOptions: RETRIES });
+  const pipeline = newPipeline(credential ?? new AnonymousCredential(), { retryOptions });
   const url = `${parsed.endpoint}/${encodeURIComponent(parsed.container)}${query}`;
   return { client: new ContainerClient(url, pipeline), prefix: parsed.prefix };
 }

@@ -118,13 +118,17 @@ function parse<T extends TSchema>(
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    throw new DocumentError(
-      document,
-      `expected JSON, got ${bytes.byteLength} bytes that do not parse`,
-    );
+    throw new DocumentError(document, `expected JSON, got ${describeBytes(bytes)}`);
   }
   if (is(value)) return value;
   throw new DocumentError(document, describe(is.errors?.[0]));
+}
+
+/** A gateway that wants a sign-in, or reports a failure, answers with a page in place of the document. */
+function describeBytes(bytes: Uint8Array): string {
+  const first = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart();
+  if (first.startsWith("<")) return "a web page or XML (from a proxy or gateway in between?)";
+  return `${bytes.byteLength} bytes that do not parse`;
 }
 
 function describe(error: ErrorObject | undefined): string {

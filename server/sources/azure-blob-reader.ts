@@ -1,11 +1,13 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { BlobDownloadResponseParsed } from "@azure/storage-blob";
 import {
   type AzureCredentials,
+  NO_RETRIES,
   openContainer,
 } from "../../protocols/repository/azure-container.ts";
 import { describeAzureFailure } from "../../protocols/repository/azure-failure.ts";
 import { parseContainerLocation } from "../../protocols/repository/location.ts";
-import { withTimeout } from "../../protocols/repository/with-timeout.ts";
+import { type Progress, withTimeout } from "../../protocols/repository/with-timeout.ts";
 import {
   type Range,
   ReadError,
@@ -13,22 +15,43 @@ import {
   type Snapshot,
 } from "./repository-reader.ts";
 
-/** Of one call, its retries included. */
-const CALL_TIMEOUT_MS = 60_000;
+/** Longest wait without a byte, of one try. */
+const STALL_MS = 10_000;
 const MAX_LISTED = 100;
+/** What broke after this many bytes is kept: the next range begins there. */
+const WORTH_KEEPING_BYTES = 64 * 1024;
+const MAX_TRIES = 3;
+const RETRY_FIRST_MS = 250;
+const MS_PER_SECOND = 1000;
+const PARTIAL_CONTENT = 206;
 
-/** A repository in an Azure Blob container. Connects on first use. */
+export interface AzureBlobReaderOptions {
+  readonly stallMs: number;
+}
+
+/**
+ * A repository in an Azure Blob container. Connects on first use. What may pass by itself is tried
+ * three times; what the service wants to be left alone with (Retry-After) is refused here until then.
+ */
 export class AzureBlobReader implements RepositoryReader {
   readonly description: string;
   readonly #open: () => ReturnType<typeof openContainer>;
+  readonly #stallMs: number;
+  /** performance.now() of the end of the last Retry-After. */
+  #notBeforeMs = 0;
 
   /** @throws LocationError */
-  constructor(location: string, credentials: AzureCredentials) {
+  constructor(
+    location: string,
+    credentials: AzureCredentials,
+    options: Partial<AzureBlobReaderOptions> = {},
+  ) {
     const { endpoint, container, prefix } = parseContainerLocation(location);
     this.description = `Azure Blob container ${endpoint}/${container}/${prefix}`;
+    this.#stallMs = options.stallMs ?? STALL_MS;
     let opened: ReturnType<typeof openContainer> | null = null;
     this.#open = () => {
-      opened ??= openContainer(location, credentials);
+      opened ??= openContainer(location, credentials, NO_RETRIES);
       return opened;
     };
   }
@@ -39,16 +62,17 @@ export class AzureBlobReader implements RepositoryReader {
     maxBytes: number,
     signal: AbortSignal,
   ): Promise<Snapshot | null> {
-    return this.#call(path, signal, async (abortSignal) => {
+    return this.#call(path, signal, async (abortSignal, progress) => {
       const { client, prefix } = await this.#open();
       const conditions = etag === null ? {} : { ifNoneMatch: etag };
       const blob = client.getBlobClient(prefix + path);
       // 304 comes as an error, or as an answer without a body, depending on the library's version.
       const answer = await blob
-        .download(0, undefined, { conditions, abortSignal })
+        .download(0, undefined, { conditions, abortSignal, maxRetryRequests: 0 })
         .catch(unless304);
       if (answer === null || answer._response.status === 304) return null;
-      return { bytes: await collect(path, answer, maxBytes), etag: answer.etag ?? "" };
+      const bytes = await collect(path, answer, maxBytes, progress);
+      return { bytes, etag: answer.etag ?? "" };
     });
   }
 
@@ -59,13 +83,17 @@ export class AzureBlobReader implements RepositoryReader {
     etag: string | null,
     signal: AbortSignal,
   ): Promise<Range> {
-    return this.#call(path, signal, async (abortSignal) => {
+    return this.#call(path, signal, async (abortSignal, progress) => {
       const { client, prefix } = await this.#open();
       const conditions = etag === null ? {} : { ifMatch: etag };
       const blob = client.getBlobClient(prefix + path);
-      const answer = await blob.download(offset, into.byteLength, { conditions, abortSignal });
-      const bytes = await collectInto(path, answer, into);
-      return { bytes, etag: answer.etag ?? "", totalBytes: totalBytes(answer) };
+      const options = { conditions, abortSignal, maxRetryRequests: 0 };
+      const answer = await blob.download(offset, into.byteLength, options);
+      assertRange(path, answer);
+      const total = totalBytes(path, answer);
+      const asked = into.subarray(0, Math.max(0, total - offset));
+      const bytes = await collectInto(path, answer, asked, progress);
+      return { bytes, etag: answer.etag ?? "", totalBytes: total };
     });
   }
 
@@ -88,14 +116,53 @@ export class AzureBlobReader implements RepositoryReader {
   async #call<T>(
     path: string,
     signal: AbortSignal,
-    call: (signal: AbortSignal) => Promise<T>,
+    call: (signal: AbortSignal, progress: Progress) => Promise<T>,
   ): Promise<T> {
-    try {
-      return await withTimeout(signal, CALL_TIMEOUT_MS, call);
-    } catch (error) {
-      if (error instanceof ReadError) throw error;
-      signal.throwIfAborted();
-      throw toReadError(path, error);
+    for (let tries = 1; ; tries++) {
+      this.#assertMayAsk(path);
+      try {
+        return await withTimeout(signal, this.#stallMs, call);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof ReadError) throw error;
+        if (!this.#isWorthAnotherTry(error) || tries === MAX_TRIES) {
+          throw this.#toReadError(path, error);
+        }
+      }
+      await pause(RETRY_FIRST_MS * 2 ** (tries - 1), undefined, { signal });
+    }
+  }
+
+  #assertMayAsk(path: string): void {
+    const waitMs = this.#notBeforeMs - performance.now();
+    if (waitMs <= 0) return;
+    const seconds = Math.ceil(waitMs / MS_PER_SECOND);
+    throw new ReadError(
+      "failed",
+      path,
+      `the service asked to wait ${seconds} s more (Retry-After)`,
+    );
+  }
+
+  #isWorthAnotherTry(error: unknown): boolean {
+    const { kind, retryAfterMs } = describeAzureFailure(error);
+    if (retryAfterMs !== null) this.#notBeforeMs = performance.now() + retryAfterMs;
+    return kind === "network" || (kind === "busy" && retryAfterMs === null);
+  }
+
+  #toReadError(path: string, error: unknown): ReadError {
+    const { kind, message } = describeAzureFailure(error);
+    switch (kind) {
+      case "missing":
+        return new ReadError("missing", path, `is not there (${message})`);
+      case "condition":
+        return new ReadError("changed", path, `changed while it was read (${message})`);
+      case "range":
+        return new ReadError("changed", path, `is shorter than expected (${message})`);
+      case "aborted":
+        return new ReadError("failed", path, `no byte came for ${this.#stallMs} ms`);
+      default:
+        return new ReadError("failed", path, message);
     }
   }
 }
@@ -105,56 +172,66 @@ function unless304(error: unknown): null {
   throw error;
 }
 
-function toReadError(path: string, error: unknown): ReadError {
-  const { kind, message } = describeAzureFailure(error);
-  switch (kind) {
-    case "missing":
-      return new ReadError("missing", path, `is not there (${message})`);
-    case "condition":
-      return new ReadError("changed", path, `changed while it was read (${message})`);
-    case "range":
-      return new ReadError("changed", path, `is shorter than expected (${message})`);
-    case "aborted":
-    case "failed":
-      return new ReadError("failed", path, message);
-  }
-}
-
 async function collect(
   path: string,
   answer: BlobDownloadResponseParsed,
   maxBytes: number,
+  progress: Progress,
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of answer.readableStreamBody ?? []) {
+    progress();
     const bytes = chunk as Buffer;
     size += bytes.byteLength;
     if (size > maxBytes) throw new ReadError("failed", path, `has more than ${maxBytes} bytes`);
     chunks.push(bytes);
   }
+  assertWhole(size, answer.contentLength);
   return Buffer.concat(chunks, size);
 }
 
+/** Where the answer breaks off, what came is returned if it is worth a request of its own. */
 async function collectInto(
   path: string,
   answer: BlobDownloadResponseParsed,
   into: Uint8Array,
+  progress: Progress,
 ): Promise<Uint8Array> {
   let size = 0;
-  for await (const chunk of answer.readableStreamBody ?? []) {
-    const bytes = chunk as Buffer;
-    if (size + bytes.byteLength > into.byteLength) {
-      throw new ReadError("failed", path, `has more than ${into.byteLength} bytes`);
+  try {
+    for await (const chunk of answer.readableStreamBody ?? []) {
+      progress();
+      const bytes = chunk as Buffer;
+      if (size + bytes.byteLength > into.byteLength) {
+        throw new ReadError("failed", path, `has more than ${into.byteLength} bytes`);
+      }
+      into.set(bytes, size);
+      size += bytes.byteLength;
     }
-    into.set(bytes, size);
-    size += bytes.byteLength;
+    assertWhole(size, into.byteLength);
+  } catch (error) {
+    if (error instanceof ReadError || size < WORTH_KEEPING_BYTES) throw error;
   }
   return into.subarray(0, size);
 }
 
-/** "bytes 0-3/100", or the length of an answer that is the whole blob. */
-function totalBytes(answer: BlobDownloadResponseParsed): number {
-  const total = answer.contentRange?.split("/")[1];
-  return total === undefined ? (answer.contentLength ?? 0) : Number(total);
+/** A connection that ends in order in the middle of a body is no error to every library. */
+function assertWhole(size: number, contentLength: number | undefined): void {
+  if (contentLength === undefined || size === contentLength) return;
+  throw Object.assign(new Error("the answer was cut off"), { code: "CUT_OFF" });
+}
+
+/** A gateway's page is whole and fine to HTTP; it must not pass for a file of another length. */
+function assertRange(path: string, { _response }: BlobDownloadResponseParsed): void {
+  if (_response.status === PARTIAL_CONTENT) return;
+  const what = `expected a part of it (HTTP ${PARTIAL_CONTENT}), got HTTP ${_response.status} (from a proxy or gateway in between?)`;
+  throw new ReadError("failed", path, what);
+}
+
+/** "bytes 0-3/100" */
+function totalBytes(path: string, answer: BlobDownloadResponseParsed): number {
+  const total = Number(answer.contentRange?.split("/")[1] ?? Number.NaN);
+  if (Number.isSafeInteger(total)) return total;
+  throw new ReadError("failed", path, "the answer does not say how long the file is");
 }
