@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { buildLoadGenerator } from "../native/build-load-generator.ts";
+import { needs } from "../server/testing/skip.ts";
 import { askOnce } from "./ask-once.ts";
 import { randomStream } from "./random.ts";
 import { runLoad } from "./run-load.ts";
@@ -60,7 +61,7 @@ describe("what it counts", { skip }, () => {
     }
   });
 
-  test("bytes of uWebSockets.js, from several processes", async () => {
+  test("bytes of uWebSockets.js, from several processes", needs("uws"), async () => {
     const fake = await startFakeServer();
     const door = { endpoints: { url: fake.url, grpc: null }, apiKey: null };
     const answer = await askOnce(

@@ -4,7 +4,15 @@ import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 
 /** Parts that a test may need and a machine may lack. */
-export type Part = "redis" | "postgres" | "python" | "chromium" | "curl" | "uws" | "compiler";
+export type Part =
+  | "redis"
+  | "postgres"
+  | "python"
+  | "chromium"
+  | "curl"
+  | "uws"
+  | "compiler"
+  | "onnx-data";
 
 interface PartRow {
   isPresent(): boolean;
@@ -29,6 +37,11 @@ export function findProgram(name: string): string | null {
     }
   }
   return null;
+}
+
+/** ONNX's backend test cases as Debian's package has them; SLUICE_TEST_ONNX_DATA names a copy. */
+export function onnxDataFolder(): string {
+  return process.env["SLUICE_TEST_ONNX_DATA"] ?? "/usr/share/libonnx-testdata/data";
 }
 
 const DEBIAN_POSTGRES = "/usr/lib/postgresql";
@@ -74,6 +87,10 @@ const PARTS: Readonly<Record<Part, PartRow>> = {
       }
     },
     install: "a Node version and glibc for which uWebSockets.js has a binary (deploy/adr/0007)",
+  },
+  "onnx-data": {
+    isPresent: () => existsSync(join(onnxDataFolder(), "node")),
+    install: "ONNX's test cases (Debian: apt-get install libonnx-testdata)",
   },
   compiler: {
     // As native/build-addon.ts looks for one.

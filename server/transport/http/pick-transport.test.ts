@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { needs } from "../../testing/skip.ts";
 import type { LoadedUws } from "./load-uws.ts";
 import { pickTransport } from "./pick-transport.ts";
 
 const ABSENT: LoadedUws = { uws: null, reason: "uWebSockets.js does not load: no binary" };
 
 describe("pickTransport", () => {
-  it("takes uWebSockets.js where it loads", () => {
+  it("takes uWebSockets.js where it loads", needs("uws"), () => {
     for (const setting of ["auto", "uws"] as const) {
       assert.equal(pickTransport(setting).kind, "uws");
     }
