@@ -95,7 +95,7 @@ function stage(args: VetArgs, folder: string, cwd: string): LocalVersion {
   };
   const bytes = serializeDocument(manifest);
   writeFileSync(join(folder, MANIFEST_FILE), bytes);
-  return { directory: folder, manifestSha256: sha256Hex(bytes) };
+  return { directory: folder, manifestSha256: sha256Hex(bytes), hints: null };
 }
 
 function take(file: string, name: string, folder: string, cwd: string): Manifest["files"][number] {

@@ -222,5 +222,5 @@ function localVersion(
   } as unknown as Manifest;
   const document = serializeDocument(manifest);
   writeFileSync(join(directory, "manifest.json"), document);
-  return { directory, manifestSha256: sha256Hex(document) };
+  return { directory, manifestSha256: sha256Hex(document), hints: null };
 }

@@ -24,6 +24,16 @@ export interface WantedSet {
 export interface LocalVersion {
   readonly directory: string;
   readonly manifestSha256: string;
+  /** null: the repository says nothing of how to serve it. */
+  readonly hints: ServingHints | null;
+}
+
+/** What a repository that is read as it stands says of serving a version (Triton's config.pbtxt). */
+export interface ServingHints {
+  /** Most rows of a batch; 0: rows are never stacked; null: the server's setting. */
+  readonly maxBatchRows: number | null;
+  /** What is asked for and not done; stands beside the state `ready`. null: nothing. */
+  readonly note: string | null;
 }
 
 export interface Source {

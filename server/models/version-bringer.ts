@@ -56,8 +56,9 @@ export class VersionBringer<Channel> {
     const { source, vetter, nowMs, pause } = this.#parts;
     const enter = (
       state: "downloading" | "verified" | "vetting" | "loading" | "warming" | "ready",
+      note: string | null = null,
     ) => {
-      record.enter(state);
+      record.enter(state, note);
       onStep();
     };
     try {
@@ -79,7 +80,7 @@ export class VersionBringer<Channel> {
       record.report = report;
       if (record.state === "loading") enter("warming");
       await pause("publishing");
-      enter("ready");
+      enter("ready", local.hints?.note ?? null);
     } catch (thrown) {
       // The server stops: nothing failed, and nobody will ask again.
       if (signal.aborted) return;
@@ -99,7 +100,8 @@ export class VersionBringer<Channel> {
     report: VetReport,
     onWarming: () => void,
   ): Promise<LoadedServable<Channel>> {
-    const { loader, slots, maxQueue, maxBatchRows } = this.#parts;
+    const { loader, slots, maxQueue } = this.#parts;
+    const maxBatchRows = batchRowsOf(local, this.#parts.maxBatchRows);
     this.#loads += 1;
     const { id } = record;
     const slot = slots.take();
@@ -108,13 +110,13 @@ export class VersionBringer<Channel> {
       id,
       platform: PLATFORM,
       signature: report.signature,
-      batching: report.isBatchable ? { maxRows: maxBatchRows } : null,
+      batching: report.isBatchable && maxBatchRows > 0 ? { maxRows: maxBatchRows } : null,
       maxQueue,
       slot,
     };
     try {
       const loaded = await loader.load(
-        { key: info.key, id, version: local, report, maxBatchRows },
+        { key: info.key, id, version: local, report, maxBatchRows: Math.max(1, maxBatchRows) },
         onWarming,
       );
       return { info, loaded };
@@ -123,6 +125,11 @@ export class VersionBringer<Channel> {
       throw thrown;
     }
   }
+}
+
+/** The repository may ask for smaller batches than the server's setting, not for larger ones. */
+function batchRowsOf({ hints }: LocalVersion, setting: number): number {
+  return Math.min(hints?.maxBatchRows ?? setting, setting);
 }
 
 /** A version that could break the clients of the one that it replaces needs the publisher's word. */

@@ -9,6 +9,8 @@ import { describeAzureFailure } from "../../protocols/repository/azure-failure.t
 import { parseContainerLocation } from "../../protocols/repository/location.ts";
 import { type Progress, withTimeout } from "../../protocols/repository/with-timeout.ts";
 import {
+  type ListedFile,
+  MAX_LISTED_FILES,
   type Range,
   ReadError,
   type RepositoryReader,
@@ -109,6 +111,24 @@ export class AzureBlobReader implements RepositoryReader {
     });
   }
 
+  async listFiles(signal: AbortSignal): Promise<readonly ListedFile[]> {
+    return this.#call(".", signal, async (abortSignal, progress) => {
+      const { client, prefix } = await this.#open();
+      const files: ListedFile[] = [];
+      for await (const { name, properties } of client.listBlobsFlat({ prefix, abortSignal })) {
+        progress();
+        if (files.length === MAX_LISTED_FILES) {
+          throw new ReadError("failed", ".", `holds more than ${MAX_LISTED_FILES} files`);
+        }
+        const path = name.slice(prefix.length);
+        if (path.split("/").some((segment) => segment.startsWith("."))) continue;
+        const bytes = properties.contentLength ?? 0;
+        files.push({ path, bytes, stamp: quoted(properties.etag) });
+      }
+      return files;
+    });
+  }
+
   watch(): () => void {
     return () => undefined;
   }
@@ -165,6 +185,11 @@ export class AzureBlobReader implements RepositoryReader {
         return new ReadError("failed", path, message);
     }
   }
+}
+
+/** Listings give ETags bare, answers in quotes. */
+function quoted(etag: string): string {
+  return etag.startsWith('"') ? etag : `"${etag}"`;
 }
 
 function unless304(error: unknown): null {

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
-import { type FileHandle, open, readdir, realpath } from "node:fs/promises";
+import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { INDEX_PATH } from "../../protocols/repository/layout.ts";
 import { watchFolder } from "../lib/watch-folder.ts";
 import {
+  type ListedFile,
+  MAX_LISTED_FILES,
   PIECE_BYTES,
   type Range,
   ReadError,
@@ -47,7 +49,7 @@ export class DirectoryReader implements RepositoryReader {
     etag: string | null,
   ): Promise<Range> {
     return this.#withFile(path, async (file, stats) => {
-      const found = `${stats.ino}-${stats.size}-${stats.mtimeNs}`;
+      const found = stampOf(stats);
       if (etag !== null && etag !== found) {
         throw new ReadError("changed", path, "changed while it was read");
       }
@@ -67,10 +69,43 @@ export class DirectoryReader implements RepositoryReader {
     }
   }
 
+  async listFiles(signal: AbortSignal): Promise<readonly ListedFile[]> {
+    const files: ListedFile[] = [];
+    await this.#list("", MAX_DEPTH, files, signal);
+    return files;
+  }
+
   watch(wake: () => void): () => void {
     return watchFolder(this.#root, (file) => {
       if (file === null || file === INDEX_PATH) wake();
     });
+  }
+
+  async #list(
+    folder: string,
+    depth: number,
+    files: ListedFile[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    signal.throwIfAborted();
+    const names = await readdir(join(this.#root, folder)).catch((error: unknown) => {
+      throw toReadError(folder === "" ? "." : folder, error);
+    });
+    for (const name of names) {
+      if (name.startsWith(".")) continue;
+      const path = folder === "" ? name : `${folder}/${name}`;
+      const stats = await stat(join(this.#root, path), { bigint: true }).catch(() => null);
+      // Gone since, or a link to nowhere: not there.
+      if (stats === null) continue;
+      if (stats.isDirectory()) {
+        if (depth > 1) await this.#list(path, depth - 1, files, signal);
+        continue;
+      }
+      if (files.length === MAX_LISTED_FILES) {
+        throw new ReadError("failed", ".", `holds more than ${MAX_LISTED_FILES} files`);
+      }
+      files.push({ path, bytes: Number(stats.size), stamp: stampOf(stats) });
+    }
   }
 
   async #withFile<T>(
@@ -99,6 +134,13 @@ export class DirectoryReader implements RepositoryReader {
     }
     return real;
   }
+}
+
+/** `model/1/folder/file` */
+const MAX_DEPTH = 4;
+
+function stampOf(stats: BigIntStats): string {
+  return `${stats.ino}-${stats.size}-${stats.mtimeNs}`;
 }
 
 /** Not blocking: opening a FIFO would wait for a writer for ever. */

@@ -1,7 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import type { Manifest } from "../../protocols/repository/schemas.ts";
 import { PIECE_BYTES, ReadError, type RepositoryReader } from "./repository-reader.ts";
 
 /** One request of this many bytes at a time. */
@@ -13,7 +12,10 @@ export interface FileDownload {
   readonly path: string;
   /** On this disk; what it already holds is kept. */
   readonly target: string;
-  readonly expected: Manifest["files"][number];
+  /** Of the whole file. */
+  readonly bytes: number;
+  /** The file must be this one from the first byte on; null: whichever is there when it begins. */
+  readonly etag: string | null;
   /** What is read passes through it. RANGE_BYTES long, and nobody else's for as long. */
   readonly buffer: Uint8Array;
   readonly signal: AbortSignal;
@@ -29,7 +31,7 @@ export interface DownloadedFile {
 }
 
 /**
- * Brings one file to the disk, `expected.bytes` long, from where an earlier try stopped. The bytes
+ * Brings one file to the disk, `bytes` long, from where an earlier try stopped. The bytes
  * are hashed but not judged. Rejects with ReadError; what was written stays for the next try.
  */
 export async function downloadFile(download: FileDownload): Promise<DownloadedFile> {
@@ -48,12 +50,12 @@ export async function downloadFile(download: FileDownload): Promise<DownloadedFi
 
 /** Returns how much is there. A file that is too long is no beginning of ours: start again. */
 async function hashExisting(
-  { expected, buffer }: FileDownload,
+  { bytes, buffer }: FileDownload,
   file: FileHandle,
   hash: Hash,
 ): Promise<number> {
   const { size } = await file.stat();
-  if (size > expected.bytes) {
+  if (size > bytes) {
     await file.truncate(0);
     return 0;
   }
@@ -68,19 +70,19 @@ async function hashExisting(
 }
 
 async function fetchRest(
-  { reader, path, expected, buffer, signal, onRange }: FileDownload,
+  { reader, path, bytes, etag: first, buffer, signal, onRange }: FileDownload,
   file: FileHandle,
   from: number,
   hash: Hash,
 ): Promise<void> {
   let offset = from;
-  let etag: string | null = null;
-  while (offset < expected.bytes) {
+  let etag = first;
+  while (offset < bytes) {
     signal.throwIfAborted();
-    const rest = buffer.subarray(0, expected.bytes - offset);
+    const rest = buffer.subarray(0, bytes - offset);
     const range = await reader.readRange(path, offset, rest, etag, signal);
-    if (range.totalBytes !== expected.bytes) {
-      const sizes = `expected ${expected.bytes} bytes, got ${range.totalBytes}`;
+    if (range.totalBytes !== bytes) {
+      const sizes = `expected ${bytes} bytes, got ${range.totalBytes}`;
       throw new ReadError("changed", path, sizes);
     }
     for (const piece of piecesOf(range.bytes)) {

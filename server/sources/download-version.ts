@@ -24,10 +24,12 @@ export interface VersionDownload {
 export async function downloadVersion(version: VersionDownload): Promise<void> {
   const { cache, manifestSha256, manifest, pause } = version;
   const partial = await cache.openPartial(manifestSha256);
-  const downloads = manifest.files.map((expected) => describeFile(version, partial, expected));
-  const arrived: [FileDownload, DownloadedFile][] = [];
+  const arrived: Arrived[] = [];
   try {
-    for (const download of downloads) arrived.push([download, await downloadFile(download)]);
+    for (const { path, bytes, sha256 } of manifest.files) {
+      const download = describeFile(version, partial, path, bytes);
+      arrived.push({ download, sha256, file: await downloadFile(download) });
+    }
   } catch (error) {
     // Another version of the file is there: what came so far may belong to the one before.
     if (error instanceof ReadError && error.kind === "changed") {
@@ -36,30 +38,41 @@ export async function downloadVersion(version: VersionDownload): Promise<void> {
     throw error;
   }
   await pause("verifying");
-  for (const [download, file] of arrived) await verify(download, file);
+  for (const each of arrived) await verify(each);
+}
+
+interface Arrived {
+  readonly download: FileDownload;
+  /** That the manifest names. */
+  readonly sha256: string;
+  readonly file: DownloadedFile;
 }
 
 function describeFile(
   { reader, manifest, buffer, pause, signal }: VersionDownload,
   partial: string,
-  expected: Manifest["files"][number],
+  file: string,
+  bytes: number,
 ): FileDownload {
   return {
     reader,
-    path: filePath(manifest.model, manifest.version, expected.path),
-    target: join(partial, expected.path),
-    expected,
+    path: filePath(manifest.model, manifest.version, file),
+    target: join(partial, file),
+    bytes,
+    etag: null,
     buffer,
     signal,
     onRange: () => pause("downloading"),
   };
 }
 
-async function verify(download: FileDownload, file: DownloadedFile): Promise<void> {
-  const { path, target, expected } = download;
-  if (file.sha256 === expected.sha256) return;
+async function verify({ download, sha256, file }: Arrived): Promise<void> {
+  const { path, target } = download;
+  if (file.sha256 === sha256) return;
   await rm(target, { force: true });
   // The part from before a restart may be at fault (a power cut can tear it): once more, all of it.
-  if (file.resumedAt > 0) return verify(download, await downloadFile(download));
-  throw new Error(`${path}: expected sha256 ${expected.sha256}, got ${file.sha256}`);
+  if (file.resumedAt > 0) {
+    return verify({ download, sha256, file: await downloadFile(download) });
+  }
+  throw new Error(`${path}: expected sha256 ${sha256}, got ${file.sha256}`);
 }

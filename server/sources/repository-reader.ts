@@ -4,10 +4,21 @@
  */
 export const PIECE_BYTES = 256 * 1024;
 
+export const MAX_LISTED_FILES = 100_000;
+
 /** A small document with its ETag. */
 export interface Snapshot {
   readonly bytes: Uint8Array;
   readonly etag: string;
+}
+
+/** A regular file of the repository, or something in its place. */
+export interface ListedFile {
+  /** In the repository. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Differs when the file does; what `readRange` takes as its ETag. */
+  readonly stamp: string;
 }
 
 /** A part of a file. */
@@ -47,6 +58,11 @@ export interface RepositoryReader {
   ): Promise<Range>;
   /** Names in the root, some of them if there are many. Rejects with `missing` without a root. */
   listRoot(signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Every file that lies at most four names deep (`model/1/folder/file`) and in no hidden folder.
+   * Rejects with `failed` when there are more than MAX_LISTED_FILES.
+   */
+  listFiles(signal: AbortSignal): Promise<readonly ListedFile[]>;
   /** Calls `wake` when the index may have changed; a hint only. Returns how to stop. */
   watch(wake: () => void): () => void;
 }

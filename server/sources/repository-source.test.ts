@@ -56,6 +56,9 @@ class WatchedReader implements RepositoryReader {
   listRoot(signal: AbortSignal) {
     return this.#inner.listRoot(signal);
   }
+  listFiles(signal: AbortSignal) {
+    return this.#inner.listFiles(signal);
+  }
   watch(wake: () => void) {
     return this.#inner.watch(wake);
   }
@@ -188,9 +191,12 @@ for (const { name, create } of FIXTURES) {
       await assert.rejects(source.poll(never), /was there before/);
     });
 
-    it("a root with other things in it and no index is no repository", async () => {
-      await fixture.put("resnet/1/model.onnx", model.subarray(0, 10));
-      await assert.rejects(start().poll(never), /index\.json: is not there, but 'resnet' is/);
+    it("a root with other things in it, no index and no models is no repository", async () => {
+      await fixture.put("resnet/notes.txt", model.subarray(0, 10));
+      await assert.rejects(
+        start().poll(never),
+        /index\.json: is not there, and no <model>\/<n>\/model\.onnx either, but 'resnet' is/,
+      );
     });
   });
 }

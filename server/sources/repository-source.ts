@@ -1,4 +1,4 @@
-import { statfs } from "node:fs/promises";
+import { basename } from "node:path";
 import {
   MAX_DOCUMENT_BYTES,
   parseIndex,
@@ -8,16 +8,17 @@ import {
 import { INDEX_PATH, manifestPath, ROOT_FOLDERS } from "../../protocols/repository/layout.ts";
 import type { Manifest, RepositoryIndex } from "../../protocols/repository/schemas.ts";
 import type { LocalVersion, Source, WantedSet } from "../models/source.ts";
+import { assertRoom, DOWNLOAD_LIMITS, type DownloadLimits } from "./assert-room.ts";
 import { RANGE_BYTES } from "./download-file.ts";
 import { downloadVersion } from "./download-version.ts";
 import { IndexCache } from "./index-cache.ts";
+import { PlainSource } from "./plain-source.ts";
 import { ReadError, type RepositoryReader, type SourceLog } from "./repository-reader.ts";
 import { VersionCache } from "./version-cache.ts";
 import { assertImmutable, toWantedSet } from "./wanted-set.ts";
 
-/** Room that must be left after a download, as a factor of its size. */
-const DISK_FACTOR = 1.1;
-const DEFAULT_MAX_VERSION_BYTES = 16 * 1024 ** 3;
+/** Of a version that is read as it stands: how long its files must have stood still. */
+const SETTLE_MS = 1000;
 
 export interface RepositorySourceParts {
   readonly reader: RepositoryReader;
@@ -30,13 +31,14 @@ export interface RepositorySourceParts {
   readonly log: SourceLog;
 }
 
-export interface RepositorySourceLimits {
-  readonly maxVersionBytes: number;
-  /** Bytes free on the disk of a folder. */
-  readonly freeBytes: (folder: string) => Promise<number>;
+export interface RepositorySourceLimits extends DownloadLimits {
+  readonly settleMs: number;
 }
 
-/** The own repository layout (protocols/repository/layout.ts), from any reader. */
+/**
+ * The own repository layout (protocols/repository/layout.ts), from any reader; where there is no
+ * index.json and never was, whatever plain layout lies there.
+ */
 export class RepositorySource implements Source {
   readonly description: string;
   readonly #parts: RepositorySourceParts;
@@ -48,14 +50,26 @@ export class RepositorySource implements Source {
   #etag: string | null = null;
   /** What was last told or remembered; null before. */
   #index: RepositoryIndex | null = null;
+  readonly #plain: PlainSource;
+  #isPlain = false;
   #saidEmpty = false;
 
   constructor(parts: RepositorySourceParts, limits: Partial<RepositorySourceLimits> = {}) {
     this.description = parts.reader.description;
     this.#parts = parts;
-    this.#limits = { maxVersionBytes: DEFAULT_MAX_VERSION_BYTES, freeBytes, ...limits };
+    this.#limits = { ...DOWNLOAD_LIMITS, settleMs: SETTLE_MS, ...limits };
     this.#versions = new VersionCache(parts.home);
     this.#kept = new IndexCache(this.#versions.root, parts.location);
+    this.#plain = new PlainSource({
+      ...{ reader: parts.reader, pause: parts.pause, log: parts.log },
+      cache: this.#versions,
+      kept: new IndexCache(this.#versions.root, `plain:${parts.location}`),
+      baseName: basename(parts.location),
+      limits: this.#limits,
+      buffer: this.#buffer,
+      settleMs: this.#limits.settleMs,
+      nowMs: () => performance.now(),
+    });
   }
 
   async poll(signal: AbortSignal): Promise<WantedSet | null> {
@@ -70,6 +84,7 @@ export class RepositorySource implements Source {
       throw error;
     }
     if (snapshot === null) return null;
+    this.#isPlain = false;
     const index = parseIndex(snapshot.bytes);
     const before = this.#index ?? (await this.#readKept());
     if (before !== null) assertImmutable(before, index, this.#kept.path);
@@ -83,7 +98,10 @@ export class RepositorySource implements Source {
 
   async lastKnown(): Promise<WantedSet | null> {
     this.#index ??= await this.#readKept();
-    return this.#index === null ? null : toWantedSet(this.#index);
+    if (this.#index !== null) return toWantedSet(this.#index);
+    const plain = await this.#plain.lastKnown();
+    this.#isPlain ||= plain !== null;
+    return plain;
   }
 
   async fetch(
@@ -92,17 +110,20 @@ export class RepositorySource implements Source {
     manifestSha256: string,
     signal: AbortSignal,
   ): Promise<LocalVersion> {
+    if (this.#isPlain) return this.#plain.fetch(model, version, manifestSha256, signal);
     const found = await this.#versions.find(manifestSha256);
     if (found !== null) return found;
     const { reader, pause } = this.#parts;
     const manifestBytes = await this.#readManifest(model, version, manifestSha256, signal);
     const manifest = parseManifest(manifestPath(model, version), manifestBytes);
     assertSameVersion(manifest, model, version);
-    await this.#assertRoom(manifest, manifestSha256);
+    const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+    const what = manifestPath(model, version);
+    await assertRoom(this.#versions, this.#limits, { what, partial: manifestSha256, bytes });
     const cache = this.#versions;
     const buffer = this.#buffer;
     await downloadVersion({ reader, cache, manifest, manifestSha256, buffer, pause, signal });
-    return cache.commit(manifestSha256, manifestBytes);
+    return cache.commit(manifestSha256, manifestSha256, manifestBytes);
   }
 
   watch(wake: () => void): () => void {
@@ -110,24 +131,35 @@ export class RepositorySource implements Source {
   }
 
   /**
-   * Only a repository that never had an index, as far as this server knows, is empty; otherwise its
-   * absence means "unknown".
+   * Only a repository that never had an index, as far as this server knows, is empty or is read as it
+   * stands; otherwise its absence means "unknown".
    */
   async #pollWithoutIndex(signal: AbortSignal): Promise<WantedSet | null> {
-    if ((await this.lastKnown()) !== null) {
+    this.#index ??= await this.#readKept();
+    if (this.#index !== null) {
       throw new ReadError("missing", INDEX_PATH, "was there before and is not there now");
     }
     const strangers = (await this.#parts.reader.listRoot(signal)).filter(
       (name) =>
         !ROOT_FOLDERS.includes(name) && !name.startsWith(INDEX_PATH) && !name.startsWith("."),
     );
-    if (strangers.length > 0) {
-      const what = `is not there, but '${strangers[0]}' is: not a model repository (publish models to make one)`;
-      throw new ReadError("missing", INDEX_PATH, what);
+    const [stranger] = strangers;
+    if (stranger !== undefined || (await this.#plain.lastKnown()) !== null) {
+      return this.#pollPlain(stranger ?? "nothing", signal);
     }
     if (this.#saidEmpty) return null;
     this.#saidEmpty = true;
     return { generation: 0, models: new Map(), removed: new Set() };
+  }
+
+  async #pollPlain(stranger: string, signal: AbortSignal): Promise<WantedSet | null> {
+    const set = await this.#plain.poll(signal);
+    if (set !== null && set.models.size === 0) {
+      const what = `is not there, and no <model>/<n>/model.onnx either, but '${stranger}' is: not a model repository (publish models to make one)`;
+      throw new ReadError("missing", INDEX_PATH, what);
+    }
+    this.#isPlain ||= set !== null;
+    return set;
   }
 
   async #readKept(): Promise<RepositoryIndex | null> {
@@ -156,22 +188,6 @@ export class RepositorySource implements Source {
     }
     return bytes;
   }
-
-  async #assertRoom(manifest: Manifest, manifestSha256: string): Promise<void> {
-    const path = manifestPath(manifest.model, manifest.version);
-    const total = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-    const { maxVersionBytes } = this.#limits;
-    if (total > maxVersionBytes) {
-      throw new Error(`${path}: its files have ${total} bytes, more than ${maxVersionBytes}`);
-    }
-    const folder = await this.#versions.openPartial(manifestSha256);
-    const left = Math.max(0, total - (await this.#versions.partialBytes(manifestSha256)));
-    const needed = Math.ceil(left * DISK_FACTOR);
-    const free = await this.#limits.freeBytes(folder);
-    if (needed > free) {
-      throw new Error(`${path}: needs ${needed} bytes of disk in the cache, ${free} are free`);
-    }
-  }
 }
 
 function assertSameVersion(manifest: Manifest, model: string, version: number): void {
@@ -179,9 +195,4 @@ function assertSameVersion(manifest: Manifest, model: string, version: number): 
   throw new Error(
     `${manifestPath(model, version)}: is the manifest of ${manifest.model} version ${manifest.version}`,
   );
-}
-
-async function freeBytes(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }

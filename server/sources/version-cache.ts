@@ -19,25 +19,28 @@ export class VersionCache {
     return this.#root;
   }
 
-  /** The folder being filled for a version; made when it is not there. */
-  async openPartial(manifestSha256: string): Promise<string> {
-    const partial = this.#partial(manifestSha256);
+  /**
+   * The folder being filled for a version, by the hash of its manifest (or the fingerprint, where it
+   * has none yet); made when it is not there.
+   */
+  async openPartial(key: string): Promise<string> {
+    const partial = this.#partial(key);
     await mkdir(join(this.#root, "versions"), { recursive: true, mode: 0o700 });
     await mkdir(partial, { recursive: true, mode: 0o700 });
     return partial;
   }
 
   /** Bytes that an interrupted download left; 0 when there is none. */
-  async partialBytes(manifestSha256: string): Promise<number> {
-    const partial = this.#partial(manifestSha256);
+  async partialBytes(key: string): Promise<number> {
+    const partial = this.#partial(key);
     const names = await readdir(partial).catch(() => []);
     let total = 0;
     for (const name of names) total += (await stat(join(partial, name))).size;
     return total;
   }
 
-  async dropPartial(manifestSha256: string): Promise<void> {
-    await rm(this.#partial(manifestSha256), { recursive: true, force: true });
+  async dropPartial(key: string): Promise<void> {
+    await rm(this.#partial(key), { recursive: true, force: true });
   }
 
   /**
@@ -49,15 +52,22 @@ export class VersionCache {
     const directory = this.#complete(manifestSha256);
     const manifestBytes = await readIfThere(join(directory, MANIFEST_FILE));
     if (manifestBytes !== null && (await isWhole(directory, manifestBytes, manifestSha256))) {
-      return { directory, manifestSha256 };
+      return { directory, manifestSha256, hints: null };
     }
     await rm(directory, { recursive: true, force: true });
     return null;
   }
 
-  /** Makes the filled folder a version. REQUIRES: its files are verified and on the disk. */
-  async commit(manifestSha256: string, manifestBytes: Uint8Array): Promise<LocalVersion> {
-    const partial = this.#partial(manifestSha256);
+  /**
+   * Makes the filled folder a version. REQUIRES: its files are verified and on the disk.
+   * @param partialKey what the folder was opened by
+   */
+  async commit(
+    partialKey: string,
+    manifestSha256: string,
+    manifestBytes: Uint8Array,
+  ): Promise<LocalVersion> {
+    const partial = this.#partial(partialKey);
     const directory = this.#complete(manifestSha256);
     const manifest = await open(join(partial, MANIFEST_FILE), "w", 0o600);
     try {
@@ -69,11 +79,11 @@ export class VersionCache {
     await syncDirectory(partial);
     await rename(partial, directory);
     await syncDirectory(join(this.#root, "versions"));
-    return { directory, manifestSha256 };
+    return { directory, manifestSha256, hints: null };
   }
 
-  #partial(manifestSha256: string): string {
-    return join(this.#root, `.tmp-${manifestSha256}`);
+  #partial(key: string): string {
+    return join(this.#root, `.tmp-${key}`);
   }
 
   #complete(manifestSha256: string): string {

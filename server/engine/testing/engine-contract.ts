@@ -322,8 +322,9 @@ async function openModel(
   };
   const key = `m/${loads}`;
   const id = { model: "m", version: loads };
+  const version = { directory, manifestSha256: "", hints: null };
   const loaded = await engine.load(
-    { key, id, version: { directory, manifestSha256: "" }, report, maxBatchRows: MAX_BATCH_ROWS },
+    { key, id, version, report, maxBatchRows: MAX_BATCH_ROWS },
     () => undefined,
   );
   const info: ServableInfo = {

@@ -89,7 +89,7 @@ export class FakeWorld {
       fetch: async (model, version, manifestSha256) => {
         const failure = this.fetchFailures.get(`${model}/${version}`);
         if (failure !== undefined) throw failure;
-        return { directory: `${model}/${version}`, manifestSha256 };
+        return { directory: `${model}/${version}`, manifestSha256, hints: null };
       },
       watch: () => () => undefined,
     };
