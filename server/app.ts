@@ -16,11 +16,13 @@ import { createMetrics } from "./observe/metrics/create-metrics.ts";
 import { ByteBudget } from "./request/byte-budget.ts";
 import { createSource } from "./sources/create-source.ts";
 import { type RedisWake, watchRedis } from "./sources/redis-wake.ts";
-import type { ThreadBirth } from "./threads/messages.ts";
+import type { ThreadBirth, ThreadRole } from "./threads/messages.ts";
 import { CounterReader, createCounterBlock, MAX_SLOTS } from "./threads/shared-counters.ts";
 import { createGaugeBlock, SharedGauge } from "./threads/shared-gauge.ts";
 import { createSlotPool } from "./threads/slot-pool.ts";
 import { ThreadGroup } from "./threads/thread-group.ts";
+import { TlsRoom, tlsFilesOf } from "./tls-room.ts";
+import { CONNECTION_CELL_BYTES, ConnectionLimit } from "./transport/connection-limit.ts";
 import { type PickedTransport, pickTransport } from "./transport/http/pick-transport.ts";
 
 export interface AppOptions {
@@ -60,6 +62,8 @@ export class App {
   readonly #source: Source;
   readonly #engine: PickedEngine;
   readonly #transport: PickedTransport;
+  /** null: plain text. */
+  readonly #tls: TlsRoom | null;
   #redis: RedisWake | null = null;
   #metricsListener: MetricsListener | null = null;
 
@@ -106,6 +110,11 @@ export class App {
       onSteer: (call) => this.#models.steering.steer(call),
       onLost: (role, reason) => options.onFatal(`the ${role} thread ended: ${reason}`),
     });
+    const tlsFiles = tlsFilesOf(config);
+    this.#tls =
+      tlsFiles === null
+        ? null
+        : new TlsRoom(tlsFiles, options.log, () => this.#threads.renewCertificate());
     const reader = new CounterReader(this.#blocks.counters);
     this.#models = new ModelRoom({
       config,
@@ -130,6 +139,10 @@ export class App {
         })),
       statuses: () => manager.statuses(),
       inflightBytes: () => new ByteBudget(this.#blocks.bytes, 0).usedBytes,
+      connections: new Map(
+        PORT_NAMES.map((name) => [name, new ConnectionLimit(this.#blocks.connections[name], 0)]),
+      ),
+      certificate: this.#tls,
       isReady: () => manager.isReady,
       capture: capture?.counters ?? null,
     });
@@ -159,6 +172,7 @@ export class App {
       config.host,
       config.metricsPort,
     );
+    this.#tls?.start();
     this.#access.watchKeys((records) => this.#threads.setKeys(records));
     if (config.redisUrl !== null) {
       this.#redis = watchRedis(
@@ -192,6 +206,7 @@ export class App {
   async stop(deadlineMs: number): Promise<boolean> {
     const reconciled = this.#models.stop();
     this.#redis?.close();
+    this.#tls?.stop();
     const isClean = await this.#threads.stop(deadlineMs);
     await this.#capture?.stop();
     await reconciled;
@@ -223,6 +238,8 @@ export class App {
       engine: this.#engine.name,
       host: config.host,
       port,
+      tls: tlsFilesOf(config),
+      maxConnections: config.maxConnections,
       logLevel: config.logLevel,
       access: this.#access.mode,
       allowedHosts:
@@ -235,6 +252,7 @@ export class App {
       shared: {
         bytes: this.#blocks.bytes,
         gauge: this.#blocks.gauge,
+        connections: this.#blocks.connections[role],
         counters: this.#blocks.counters[index] as SharedArrayBuffer,
       },
       capture: this.#capture?.connect() ?? null,
@@ -246,9 +264,12 @@ export class App {
   }
 }
 
+const PORT_NAMES = ["http", "grpc"] as const satisfies readonly ThreadRole[];
+
 interface SharedBlocksOfAll {
   readonly bytes: SharedArrayBuffer;
   readonly gauge: SharedArrayBuffer;
+  readonly connections: Readonly<Record<ThreadRole, SharedArrayBuffer>>;
   readonly counters: readonly SharedArrayBuffer[];
 }
 
@@ -256,6 +277,10 @@ function createBlocks(threads: number): SharedBlocksOfAll {
   return {
     bytes: new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT),
     gauge: createGaugeBlock(),
+    connections: {
+      http: new SharedArrayBuffer(CONNECTION_CELL_BYTES),
+      grpc: new SharedArrayBuffer(CONNECTION_CELL_BYTES),
+    },
     counters: Array.from({ length: threads }, createCounterBlock),
   };
 }

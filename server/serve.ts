@@ -83,13 +83,16 @@ function announce(
 ): void {
   const { httpPort, grpcPort, metricsPort, transport, engine, threads } = endpoints;
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  const isSecure = config.tlsCertFile !== null;
+  const scheme = isSecure ? "https" : "http";
+  const grpcPrefix = isSecure ? "grpcs://" : "";
   io.stdout.write(
     `${[
       `repository ${app.sourceDescription}`,
       `transport  ${transport}, ${threads} HTTP thread${threads === 1 ? "" : "s"}`,
       `engine     ${engine}`,
       `access     ${tellAccess(config)}`,
-      `listening  http=http://${host}:${httpPort} grpc=${host}:${grpcPort} metrics=http://${host}:${metricsPort}/metrics`,
+      `listening  http=${scheme}://${host}:${httpPort} grpc=${grpcPrefix}${host}:${grpcPort} metrics=http://${host}:${metricsPort}/metrics`,
     ].join("\n")}\n`,
   );
 }

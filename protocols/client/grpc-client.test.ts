@@ -27,7 +27,7 @@ let client: ReturnType<typeof createGrpcClient>;
 
 before(async () => {
   fake = createFakeServing();
-  const options = { host: "127.0.0.1", port: 0, maxMessageBytes: 1 << 20 };
+  const options = { host: "127.0.0.1", port: 0, maxMessageBytes: 1 << 20, tls: null };
   listener = await createGrpcListener(fake.context, options);
   target = `127.0.0.1:${listener.port}`;
   client = createGrpcClient(target, OPTIONS);

@@ -1,4 +1,11 @@
-import { type CallOptions, Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import {
+  type CallOptions,
+  type ChannelCredentials,
+  Client,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import { type InferResponse, type ModelRef, NO_PARAMETERS } from "../core/infer.ts";
 import { DEFAULT_LIMITS } from "../core/limits.ts";
 import { InferError, STATUS_CODES, STATUS_TABLE, type StatusCode } from "../core/status.ts";
@@ -22,6 +29,7 @@ import type {
 const ANSWER_LIMITS = { ...DEFAULT_LIMITS, maxBodyBytes: Number.MAX_SAFE_INTEGER };
 const CANCELLED = 1;
 const UNAVAILABLE = 14;
+const SCHEME = /^grpcs?:\/\//i;
 
 const CHANNEL_OPTIONS = {
   "grpc.max_receive_message_length": -1,
@@ -34,9 +42,9 @@ const CHANNEL_OPTIONS = {
 };
 
 /**
- * A client of any Open Inference Protocol v2 server over plain-text gRPC: one HTTP/2 connection, made
+ * A client of any Open Inference Protocol v2 server over gRPC: one HTTP/2 connection, made
  * with the first call and again when it broke. Tensors travel raw both ways.
- * @param target host:port
+ * @param target host:port or grpc://host:port, in plain text; grpcs://host:port with TLS
  */
 export function createGrpcClient(
   target: string,
@@ -53,7 +61,7 @@ class GrpcClient implements InferenceClient, ControlClient {
   #isClosed = false;
 
   constructor(target: string, options: ClientOptions) {
-    this.#client = new Client(target, credentials.createInsecure(), CHANNEL_OPTIONS);
+    this.#client = new Client(addressOf(target), channelOf(target, options), CHANNEL_OPTIONS);
     this.#options = options;
   }
 
@@ -134,6 +142,15 @@ class GrpcClient implements InferenceClient, ControlClient {
       cause: error,
     });
   }
+}
+
+function addressOf(target: string): string {
+  return target.replace(SCHEME, "");
+}
+
+function channelOf(target: string, { caPem = null }: ClientOptions): ChannelCredentials {
+  if (SCHEME.exec(target)?.[0].toLowerCase() !== "grpcs://") return credentials.createInsecure();
+  return credentials.createSsl(caPem === null ? null : Buffer.from(caPem));
 }
 
 /** The server's own code where it sent one, else the closest to the gRPC status. */

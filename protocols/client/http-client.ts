@@ -48,7 +48,8 @@ class HttpClient implements InferenceClient, ControlClient, LabelClient {
     this.#base = base.href.replace(/\/$/, "");
     this.#options = options;
     const Agent = base.protocol === "https:" ? HttpsAgent : HttpAgent;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: options.maxSockets });
+    const { maxSockets, caPem = null } = options;
+    this.#agent = new Agent({ keepAlive: true, maxSockets, ...(caPem !== null && { ca: caPem }) });
   }
 
   async infer(ref: ModelRef, input: InferInput): Promise<InferResponse> {

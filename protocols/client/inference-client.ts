@@ -50,4 +50,6 @@ export interface ClientOptions {
   /** Sent as `authorization: Bearer …`; null for none. */
   readonly apiKey: string | null;
   readonly timeoutMs: number;
+  /** Authorities in PEM that a TLS server may be vouched for by, and no others; absent or null: Node.js's own. */
+  readonly caPem?: string | null;
 }

@@ -32,6 +32,7 @@ function openSocket(url: string, options: ClientOptions): WebSocket {
     headers: options.apiKey === null ? {} : { authorization: `Bearer ${options.apiKey}` },
     handshakeTimeout: options.timeoutMs,
     perMessageDeflate: false,
+    ...(options.caPem != null && { ca: options.caPem }),
     // 0: any size; the server was chosen by the caller.
     maxPayload: 0,
   });

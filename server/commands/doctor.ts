@@ -1,8 +1,10 @@
 import { type ConfigInputs, type LoadedConfig, loadConfig, loadPlaces } from "../config/load.ts";
+import { tlsFilesOf } from "../tls-room.ts";
 import { checkHome, checkKeys } from "./check-home.ts";
 import { checkCpu, checkMemory, checkNode } from "./check-machine.ts";
 import { checkRedis, checkRepository } from "./check-neighbours.ts";
 import { checkEngine, checkOnnxRuntime, checkSockets } from "./check-packages.ts";
+import { checkTls } from "./check-tls.ts";
 import { type Finding, finding } from "./doctor-check.ts";
 import type { Io } from "./io.ts";
 
@@ -38,6 +40,7 @@ async function checkConfiguration(inputs: ConfigInputs): Promise<Finding[]> {
     await checkEngine(config.engine),
     checkHome(config.home),
     checkKeys(config),
+    checkTls(tlsFilesOf(config)),
     await checkRepository(config),
     ...(config.redisUrl === null ? [] : [await checkRedis(config.redisUrl)]),
   ];

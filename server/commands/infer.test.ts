@@ -56,6 +56,7 @@ describe("sluice infer", () => {
       input: "request.json",
       apiKey: null,
       timeoutMs: 30_000,
+      caFile: null,
       ...args,
     };
     const exitCode = await runInfer(full, {

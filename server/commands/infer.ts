@@ -21,6 +21,8 @@ export interface InferArgs extends ModelRef {
   readonly input: string;
   readonly apiKey: string | null;
   readonly timeoutMs: number;
+  /** PEM file of the authorities to trust instead of Node.js's own; null for those. */
+  readonly caFile: string | null;
 }
 
 export interface InferIo {
@@ -46,7 +48,7 @@ const STREAM_PATH = "/v2/stream";
 export async function runInfer(args: InferArgs, io: InferIo): Promise<number> {
   const body = await readInput(args.input, io);
   try {
-    const answer = await ask(args, body);
+    const answer = await ask(args, await readCa(args.caFile, io), body);
     io.stdout.write(`${answer}\n`);
   } catch (thrown) {
     if (!(thrown instanceof InferError)) throw thrown;
@@ -55,10 +57,10 @@ export async function runInfer(args: InferArgs, io: InferIo): Promise<number> {
   return 0;
 }
 
-async function ask(args: InferArgs, body: Uint8Array): Promise<string> {
+async function ask(args: InferArgs, caPem: string | null, body: Uint8Array): Promise<string> {
   const { inputs, outputs, id } = oipRestCodec.decode({ body, jsonBytes: null }, CLIENT_LIMITS);
   const names = outputs?.map(({ name }) => name) ?? null;
-  const client = await connect(args);
+  const client = await connect(args, caPem);
   try {
     const ref = { name: args.name, version: args.version };
     const response = await client.infer(ref, { inputs, outputs: names });
@@ -72,9 +74,12 @@ async function ask(args: InferArgs, body: Uint8Array): Promise<string> {
   }
 }
 
-function connect(args: InferArgs): Promise<InferenceClient> | InferenceClient {
+function connect(
+  args: InferArgs,
+  caPem: string | null,
+): Promise<InferenceClient> | InferenceClient {
   const url = args.url ?? DEFAULT_URLS[args.protocol];
-  const options: ClientOptions = { apiKey: args.apiKey, timeoutMs: args.timeoutMs };
+  const options: ClientOptions = { apiKey: args.apiKey, timeoutMs: args.timeoutMs, caPem };
   switch (args.protocol) {
     case "http":
       return createHttpClient(url, { ...options, binary: false, maxSockets: 1 });
@@ -88,6 +93,16 @@ function connect(args: InferArgs): Promise<InferenceClient> | InferenceClient {
 /** A bare ws://host:port means Sluice's own path. */
 function streamUrl(url: string): string {
   return /^wss?:\/\/[^/]+\/?$/i.test(url) ? `${url.replace(/\/$/, "")}${STREAM_PATH}` : url;
+}
+
+async function readCa(caFile: string | null, io: InferIo): Promise<string | null> {
+  if (caFile === null) return null;
+  try {
+    return await readFile(resolve(io.cwd, caFile), "utf8");
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    throw new UsageError(`--ca-file ${caFile} cannot be read (${code ?? "unknown error"})`);
+  }
 }
 
 async function readInput(input: string, io: InferIo): Promise<Uint8Array> {

@@ -145,9 +145,10 @@ function addInfer(program: Command, rooms: Rooms, run: Run): void {
     )
     .option(
       "--url <url>",
-      "http://HOST:PORT, HOST:PORT (grpc), ws://HOST:PORT; default: this machine",
+      "http(s)://HOST:PORT, HOST:PORT or grpcs://HOST:PORT (grpc), ws(s)://HOST:PORT; default: this machine",
     )
     .option("--api-key <key>", "sent as authorization: Bearer")
+    .option("--ca-file <file>", "authorities in PEM to trust, instead of Node.js's own")
     .option("--timeout-secs <seconds>", "wait at most this long", readSeconds, 30)
     .action((flags: Flags) => run(() => rooms.infer(inferArgs(flags))));
 }
@@ -161,6 +162,7 @@ function inferArgs(flags: Flags): InferArgs {
     input: String(flags["input"]),
     apiKey: textOf(flags["apiKey"]) ?? null,
     timeoutMs: Number(flags["timeoutSecs"]) * 1000,
+    caFile: textOf(flags["caFile"]) ?? null,
   };
 }
 

@@ -26,6 +26,11 @@ export interface Config {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly metricsPort: number;
+  /** PEM files, absolute; both or neither. null: HTTP, WebSocket and gRPC are plain text. */
+  readonly tlsCertFile: string | null;
+  readonly tlsKeyFile: string | null;
+  /** Open at once at each of the HTTP and gRPC ports. */
+  readonly maxConnections: number;
   /** An absolute folder, or https://ACCOUNT.blob.core.windows.net/CONTAINER[/PREFIX] (any Azure Blob endpoint). */
   readonly modelRepository: string;
   readonly modelControlMode: ModelControlMode;

@@ -12,6 +12,7 @@ export function crossCheck(config: Config): void {
   checkKeysFile(config);
   checkCapture(config);
   readModelPolicies(config);
+  checkTls(config);
   const badGlob = config.captureModels.find((glob) => !isModelGlob(glob));
   if (badGlob !== undefined) {
     throw new ConfigError(
@@ -77,6 +78,13 @@ function checkKeysFile({ keysFile }: Pick<Config, "keysFile">): void {
   throw new ConfigError(
     `keysFile ${keysFile} does not exist; make it with 'sluice keys create --keys-file ${keysFile} --role admin --name NAME'`,
   );
+}
+
+function checkTls({ tlsCertFile, tlsKeyFile }: Config): void {
+  if ((tlsCertFile === null) === (tlsKeyFile === null)) return;
+  const [given, missing] =
+    tlsCertFile === null ? ["tlsKeyFile", "tlsCertFile"] : ["tlsCertFile", "tlsKeyFile"];
+  throw new ConfigError(`${given} is set and ${missing} is not; TLS needs both`);
 }
 
 function checkCapture(config: Pick<Config, "captureFolder" | "captureStream" | "redisUrl">): void {

@@ -16,6 +16,7 @@ import { ByteBudget } from "../request/byte-budget.ts";
 import { Pipeline } from "../request/pipeline.ts";
 import { CounterWriter, createCounterBlock } from "../threads/shared-counters.ts";
 import { createGaugeBlock, SharedGauge } from "../threads/shared-gauge.ts";
+import { CONNECTION_CELL_BYTES, ConnectionLimit } from "../transport/connection-limit.ts";
 import { createUwsListener } from "../transport/http/uws-listener.ts";
 import type { ServingContext } from "../transport/serving-context.ts";
 
@@ -55,6 +56,7 @@ async function serveModel(records: readonly KeyRecord[]): Promise<number> {
     port: 0,
     maxBodyBytes: 1 << 26,
     bodyTimeoutMs: 30_000,
+    tls: null,
     allowedHosts: "loopback",
     maxStreamInflight: 32,
     jsonNonFinite: "reject",
@@ -79,6 +81,7 @@ function createContext(records: readonly KeyRecord[]): ServingContext {
         ? createOpenGatekeeper("infer", () => undefined)
         : createKeyGatekeeper(records, Date.now, () => undefined),
     log: createLogger("error", "http-cost"),
+    connections: new ConnectionLimit(new SharedArrayBuffer(CONNECTION_CELL_BYTES), 10_000),
     isReady: () => true,
     isDraining: () => false,
     steer: () => Promise.reject(new Error("nothing to steer")),

@@ -153,7 +153,7 @@ export async function startServe(
   return Object.assign(child, {
     httpUrl: urls.http,
     httpPort: Number(new URL(urls.http).port),
-    grpcPort: Number(urls.grpc.split(":")[1]),
+    grpcPort: Number(urls.grpc.split(":").at(-1)),
     metricsPort: Number(new URL(urls.metrics).port),
     listeningMs,
     whenState: (model: string, version: number, state: VersionState) =>

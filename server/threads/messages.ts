@@ -5,6 +5,7 @@ import type { KeyRecord } from "../access/key-record.ts";
 import type { Role } from "../access/principal.ts";
 import type { EngineChannel } from "../engine/connect.ts";
 import type { LogLevel } from "../lib/log.ts";
+import type { TlsFiles } from "../lib/tls-pair.ts";
 import type { ServableInfo, ServableKey } from "../models/servable.ts";
 import type { VersionStatus } from "../models/serving-map.ts";
 import type { CaptureChannel } from "../observe/capture/capture-messages.ts";
@@ -27,6 +28,9 @@ export interface ThreadBirth {
   readonly engine: "native" | "portable";
   readonly host: string;
   readonly port: number;
+  /** null: plain text. */
+  readonly tls: TlsFiles | null;
+  readonly maxConnections: number;
   readonly logLevel: LogLevel;
   readonly access: AccessMode;
   readonly allowedHosts: "loopback" | "any";
@@ -45,6 +49,8 @@ export interface SharedBlocks {
   readonly bytes: SharedArrayBuffer;
   /** Requests in flight per version, over all threads. */
   readonly gauge: SharedArrayBuffer;
+  /** Connections at this thread's port, over all threads at it. */
+  readonly connections: SharedArrayBuffer;
   /** This thread's own counters. */
   readonly counters: SharedArrayBuffer;
 }
@@ -73,6 +79,8 @@ export type ToThread =
     }
   | { readonly kind: "keys"; readonly records: readonly KeyRecord[] }
   | { readonly kind: "steered"; readonly callId: number; readonly error: SteerError | null }
+  /** Read the certificate files again. */
+  | { readonly kind: "renew-certificate"; readonly renewal: number }
   /** Report not ready, and go on serving. */
   | { readonly kind: "unready" }
   /** Stop accepting, answer what is in flight, close, end. */
@@ -90,6 +98,8 @@ export type FromThread =
   | { readonly kind: "served"; readonly generation: number }
   | { readonly kind: "released"; readonly key: ServableKey }
   | { readonly kind: "denied"; readonly denial: Denial }
+  /** @property failure why the certificate before is still in use; null: the new one is */
+  | { readonly kind: "renewed"; readonly renewal: number; readonly failure: string | null }
   | {
       readonly kind: "steer";
       readonly callId: number;

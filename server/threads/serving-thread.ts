@@ -21,6 +21,7 @@ import { createLogger, type Logger } from "../lib/log.ts";
 import { ThreadCapture } from "../observe/capture/thread-capture.ts";
 import { ByteBudget } from "../request/byte-budget.ts";
 import { Pipeline } from "../request/pipeline.ts";
+import { ConnectionLimit } from "../transport/connection-limit.ts";
 import { createGrpcListener } from "../transport/grpc/grpc-listener.ts";
 import { createNodeListener } from "../transport/http/node-listener.ts";
 import { createUwsListener } from "../transport/http/uws-listener.ts";
@@ -69,9 +70,9 @@ class ServingThread {
   }
 
   #listen(context: ServingContext): Promise<Listener> {
-    const { role, transport, host, port, maxBodyBytes } = this.#birth;
+    const { role, transport, host, port, tls, maxBodyBytes } = this.#birth;
     if (role === "grpc") {
-      return createGrpcListener(context, { host, port, maxMessageBytes: maxBodyBytes });
+      return createGrpcListener(context, { host, port, tls, maxMessageBytes: maxBodyBytes });
     }
     const options = { ...this.#birth, bodyTimeoutMs: BODY_TIMEOUT_MS };
     return transport === "uws"
@@ -80,7 +81,7 @@ class ServingThread {
   }
 
   #createContext(): ServingContext {
-    const { shared, maxBodyBytes, maxInflightBytes } = this.#birth;
+    const { shared, maxBodyBytes, maxInflightBytes, maxConnections } = this.#birth;
     const pipeline = new Pipeline({
       serving: () => this.#serving.map,
       gauge: new SharedGauge(shared.gauge),
@@ -93,6 +94,7 @@ class ServingThread {
       pipeline,
       gatekeeper: this.#createGatekeeper(),
       log: this.#log,
+      connections: new ConnectionLimit(shared.connections, maxConnections),
       isReady: () => this.#isReady && !this.#isUnready,
       isDraining: () => this.#isDraining,
       steer: (action, model, principal) => this.#steer(action, model, principal),
@@ -121,6 +123,9 @@ class ServingThread {
       case "steered":
         this.#settleSteer(message.callId, message.error);
         break;
+      case "renew-certificate":
+        void this.#renewCertificate(message.renewal);
+        break;
       case "unready":
         this.#isUnready = true;
         break;
@@ -128,6 +133,16 @@ class ServingThread {
         void this.#stop(message.deadlineMs);
         break;
     }
+  }
+
+  async #renewCertificate(renewal: number): Promise<void> {
+    let failure: string | null = null;
+    try {
+      await this.#listener?.renewCertificate();
+    } catch (thrown) {
+      failure = thrown instanceof Error ? thrown.message : String(thrown);
+    }
+    this.#tell({ kind: "renewed", renewal, failure });
   }
 
   #steer(action: "load" | "unload", model: string, principal: Principal): Promise<void> {

@@ -39,6 +39,9 @@ interface Thread {
   /** Servables that this thread holds a channel to. */
   readonly known: Set<ServableKey>;
   servedGeneration: number;
+  /** The last answered call to renew the certificate, and what came of it. */
+  renewal: number;
+  renewalFailure: string | null;
   isStopping: boolean;
   isClean: boolean;
 }
@@ -54,6 +57,7 @@ export class ThreadGroup implements Publisher<EngineChannel> {
   readonly #events: ThreadEvents;
   readonly #waiters = new Set<{ isMet: () => boolean; deferred: Deferred<void> }>();
   #generation = 0;
+  #renewal = 0;
   #last: Publication<EngineChannel> = { models: [], isReady: false };
 
   constructor(events: ThreadEvents) {
@@ -93,6 +97,8 @@ export class ThreadGroup implements Publisher<EngineChannel> {
       ended: ended.promise,
       known: new Set(),
       servedGeneration: 0,
+      renewal: 0,
+      renewalFailure: null,
       isStopping: false,
       isClean: true,
     };
@@ -115,6 +121,18 @@ export class ThreadGroup implements Publisher<EngineChannel> {
 
   setKeys(records: readonly KeyRecord[]): void {
     for (const thread of this.#threads) this.#tell(thread, { kind: "keys", records });
+  }
+
+  /**
+   * All threads read the certificate files again; those that cannot use them keep the certificate before.
+   * @returns why, one line a thread
+   */
+  async renewCertificate(): Promise<readonly string[]> {
+    this.#renewal += 1;
+    const renewal = this.#renewal;
+    for (const thread of this.#threads) this.#tell(thread, { kind: "renew-certificate", renewal });
+    await this.#until(() => this.#threads.every((t) => t.renewal >= renewal));
+    return this.#threads.flatMap((t) => (t.renewalFailure === null ? [] : [t.renewalFailure]));
   }
 
   /** All threads report "not ready" from now on, and go on serving. */
@@ -168,6 +186,11 @@ export class ThreadGroup implements Publisher<EngineChannel> {
         break;
       case "denied":
         this.#events.onDenied(message.denial);
+        break;
+      case "renewed":
+        thread.renewal = message.renewal;
+        thread.renewalFailure = message.failure;
+        this.#checkWaiters();
         break;
       case "steer":
         void this.#events.onSteer(message).then((error) => {

@@ -3,12 +3,15 @@ import type { Gatekeeper } from "../access/gatekeeper.ts";
 import type { Principal } from "../access/principal.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Pipeline } from "../request/pipeline.ts";
+import type { ConnectionLimit } from "./connection-limit.ts";
 
 /** What every transport of one serving thread stands on. */
 export interface ServingContext {
   readonly pipeline: Pipeline;
   readonly gatekeeper: Gatekeeper;
   readonly log: Logger;
+  /** Of this thread's port, shared with the other threads at it. */
+  readonly connections: ConnectionLimit;
   /** Ready for traffic: the first models serve and no drain has begun. */
   isReady(): boolean;
   isDraining(): boolean;
@@ -29,6 +32,11 @@ export interface Listener {
   /** The bound port. */
   readonly port: number;
   readonly name: string;
+  /**
+   * Reads the certificate files again for connections still to come; those that are open go on as they
+   * are. A no-op without TLS. @throws Error where the files cannot be used: the certificate before stays
+   */
+  renewCertificate(): Promise<void>;
   /** Stops accepting; what is in flight goes on. */
   stopAccepting(): void;
   /** Resolves when nothing is in flight, or rejects after the deadline. Closes every connection. */

@@ -14,6 +14,13 @@ export const NETWORK_SETTINGS = {
   httpTransport: row({ kind: "enum", values: HTTP_TRANSPORTS }, "auto", {
     text: "uws: uWebSockets.js, an error where it does not load; node: node:http on one thread; auto: uws where it loads.",
   }),
+  tlsCertFile: row({ kind: "path" }, null, {
+    text: "Certificate chain in PEM, the server's own first: HTTP, WebSocket and gRPC speak TLS only. Read again when it changes.",
+  }),
+  tlsKeyFile: row({ kind: "path" }, null, { text: "Its private key in PEM, without passphrase." }),
+  maxConnections: row(integer(1, 1_000_000), 16_384, {
+    text: "Connections open at once at the HTTP port, and as many at the gRPC port; more are closed at once.",
+  }),
   maxBodyBytes: row(integer(1024, 2 * GIB), 64 * MIB, {
     text: "Largest request body or message.",
   }),

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import { registerCapture } from "./capture-metrics.ts";
 import { type ControlMetrics, createControlMetrics } from "./control-metrics.ts";
 import type { MetricsParts } from "./metrics-parts.ts";
+import { registerCertificate, registerConnections } from "./network-metrics.ts";
 import { registerHistograms } from "./request-histograms.ts";
 import { registerBatches, registerRequests } from "./request-metrics.ts";
 import { registerGauges } from "./state-metrics.ts";
@@ -25,6 +26,8 @@ export function createMetrics(parts: MetricsParts): {
   registerBatches(registry, parts);
   registerHistograms(registry, parts);
   registerGauges(registry, parts);
+  registerConnections(registry, parts);
+  if (parts.certificate !== null) registerCertificate(registry, parts.certificate);
   if (parts.capture !== null) registerCapture(registry, parts.capture);
   return { registry, control: createControlMetrics(registry) };
 }

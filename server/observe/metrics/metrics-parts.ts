@@ -18,6 +18,16 @@ export interface MetricsParts {
   }[];
   readonly statuses: () => readonly { readonly model: string; readonly status: VersionStatus }[];
   readonly inflightBytes: () => number;
+  /** By the port's name, over all threads at it. */
+  readonly connections: ReadonlyMap<
+    "http" | "grpc",
+    { readonly open: number; readonly refused: number }
+  >;
+  /** null: no TLS. */
+  readonly certificate: {
+    readonly expiresEpochMs: number;
+    readonly renewals: { readonly changed: number; readonly failed: number };
+  } | null;
   readonly isReady: () => boolean;
   /** null: nothing is captured. */
   readonly capture: CaptureCounters | null;

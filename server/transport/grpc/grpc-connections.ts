@@ -1,6 +1,11 @@
 import { type AddressInfo, createServer, type Socket, type Server as TcpServer } from "node:net";
+import { createServer as createSecureServer, Server as SecureServer } from "node:tls";
 import { type Server, ServerCredentials } from "@grpc/grpc-js";
 import { createDeferred, type Deferred } from "../../lib/deferred.ts";
+import { readTlsPair, type TlsFiles } from "../../lib/tls-pair.ts";
+import type { ConnectionLimit } from "../connection-limit.ts";
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
  * The port and the sockets under a grpc-js server. Held here, because grpc-js can only half-close
@@ -12,15 +17,35 @@ export class GrpcConnections {
   readonly #sockets = new Set<Socket>();
   #drained: Deferred<void> | null = null;
 
-  constructor(grpc: Server) {
+  /**
+   * TLS ends here, under grpc-js, which takes any socket: its own has no way to change the certificate.
+   * @param tls null: plain text
+   * @throws TlsPairError
+   */
+  constructor(grpc: Server, tls: TlsFiles | null, connections: ConnectionLimit) {
     this.#grpc = grpc;
     const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#tcp = createServer({ noDelay: true }, (socket) => {
-      this.#sockets.add(socket);
+    const serve = (socket: Socket) => {
+      if (!socket.destroyed) injector.injectConnection(socket);
+    };
+    this.#tcp = tls === null ? createServer({ noDelay: true }, serve) : secureServer(tls, serve);
+    this.#tcp.prependListener("connection", (socket) => {
       socket.on("error", () => socket.destroy());
-      socket.once("close", () => this.#sockets.delete(socket));
-      injector.injectConnection(socket);
+      if (!connections.enter()) {
+        socket.destroy();
+        return;
+      }
+      this.#sockets.add(socket);
+      socket.once("close", () => {
+        this.#sockets.delete(socket);
+        connections.leave();
+      });
     });
+  }
+
+  /** For connections still to come. @throws TlsPairError; then nothing has changed */
+  renewCertificate(tls: TlsFiles): void {
+    if (this.#tcp instanceof SecureServer) this.#tcp.setSecureContext(readTlsPair(tls));
   }
 
   /** @returns the port. @throws Error when the address cannot be bound; names it and the setting */
@@ -58,4 +83,19 @@ export class GrpcConnections {
     this.#grpc.forceShutdown();
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+function secureServer(tls: TlsFiles, serve: (socket: Socket) => void): TcpServer {
+  const server = createSecureServer({
+    ...readTlsPair(tls),
+    // gRPC is HTTP/2; a client that cannot say so in the handshake is no gRPC client.
+    ALPNProtocols: ["h2"],
+    noDelay: true,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+  });
+  server.on("secureConnection", (socket) => {
+    socket.on("error", () => socket.destroy());
+    serve(socket);
+  });
+  return server;
 }

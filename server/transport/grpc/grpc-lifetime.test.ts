@@ -11,7 +11,7 @@ import { createGrpcListener } from "./grpc-listener.ts";
 import { createFakeServing, type FakeServing, INFER_KEY } from "./testing/fake-serving.ts";
 import { createRawClient, type RawClient } from "./testing/raw-client.ts";
 
-const OPTIONS = { host: "127.0.0.1", port: 0, maxMessageBytes: 1 << 20 };
+const OPTIONS = { host: "127.0.0.1", port: 0, maxMessageBytes: 1 << 20, tls: null };
 const AS_INFERRER = { metadata: { authorization: `Bearer ${INFER_KEY}` } };
 const GATED = {
   model_name: "gate",

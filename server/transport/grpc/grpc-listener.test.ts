@@ -27,7 +27,7 @@ import {
 } from "./testing/fake-serving.ts";
 import { createRawClient, type RawAnswer, type RawClient } from "./testing/raw-client.ts";
 
-const OPTIONS = { host: "127.0.0.1", port: 0, maxMessageBytes: 1 << 20 };
+const OPTIONS = { host: "127.0.0.1", port: 0, maxMessageBytes: 1 << 20, tls: null };
 const AS_ADMIN = { metadata: { authorization: `Bearer ${ADMIN_KEY}` } };
 const AS_INFERRER = { metadata: { authorization: `Bearer ${INFER_KEY}` } };
 

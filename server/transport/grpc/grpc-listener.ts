@@ -1,6 +1,7 @@
 import { logVerbosity, Server, setLogVerbosity } from "@grpc/grpc-js";
 import { PATHS_NOT_OFFERED } from "../../../protocols/oip-grpc/methods.ts";
 import type { Action } from "../../access/principal.ts";
+import type { TlsFiles } from "../../lib/tls-pair.ts";
 import { withDeadline } from "../in-flight.ts";
 import type { Listener, ServingContext } from "../serving-context.ts";
 import { CallGate } from "./call-gate.ts";
@@ -14,6 +15,8 @@ export interface GrpcListenerOptions {
   readonly port: number;
   /** Larger messages end as RESOURCE_EXHAUSTED before they are buffered. */
   readonly maxMessageBytes: number;
+  /** null: plain text. */
+  readonly tls: TlsFiles | null;
 }
 
 /** Calls at once on one connection; a client waits for a free one. */
@@ -28,9 +31,9 @@ const SESSION_MESSAGES = 4;
 const FLUSH_MS = 2000;
 
 /**
- * Open Inference Protocol v2 and the gRPC health protocol over plain-text HTTP/2 (grpc-js).
+ * Open Inference Protocol v2 and the gRPC health protocol over HTTP/2, plain or with TLS (grpc-js).
  * Messages reach this code as bytes: a malformed one is an answer, never a throw inside grpc-js.
- * @throws Error when the address cannot be bound; names it and the setting
+ * @throws Error when the address cannot be bound; names it and the setting; TlsPairError
  */
 export async function createGrpcListener(
   context: ServingContext,
@@ -42,9 +45,9 @@ export async function createGrpcListener(
   const server = createServer(gate, options.maxMessageBytes);
   const runner = new CallRunner(context, gate);
   registerMethods(server, runner);
-  const connections = new GrpcConnections(server);
+  const connections = new GrpcConnections(server, options.tls, context.connections);
   const port = await connections.listen(options.host, options.port);
-  return new GrpcListener(port, connections, gate, runner);
+  return new GrpcListener(port, connections, gate, runner, options.tls);
 }
 
 function createServer(gate: CallGate, maxMessageBytes: number): Server {
@@ -96,12 +99,24 @@ class GrpcListener implements Listener {
   readonly #connections: GrpcConnections;
   readonly #gate: CallGate;
   readonly #runner: CallRunner;
+  readonly #tls: TlsFiles | null;
 
-  constructor(port: number, connections: GrpcConnections, gate: CallGate, runner: CallRunner) {
+  constructor(
+    port: number,
+    connections: GrpcConnections,
+    gate: CallGate,
+    runner: CallRunner,
+    tls: TlsFiles | null,
+  ) {
     this.port = port;
     this.#connections = connections;
     this.#gate = gate;
     this.#runner = runner;
+    this.#tls = tls;
+  }
+
+  async renewCertificate(): Promise<void> {
+    if (this.#tls !== null) this.#connections.renewCertificate(this.#tls);
   }
 
   stopAccepting(): void {

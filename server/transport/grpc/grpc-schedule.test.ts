@@ -16,7 +16,7 @@ let client: RawClient;
 before(async () => {
   fake = createFakeServing();
   listener = await createGrpcListener(fake.context, {
-    ...{ host: "127.0.0.1", port: 0, maxMessageBytes: 1 << 20 },
+    ...{ host: "127.0.0.1", port: 0, maxMessageBytes: 1 << 20, tls: null },
   });
   client = await createRawClient(listener.port);
 });

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
+import { readableConnectionEvent } from "./node-server.ts";
 
 export function isWebSocketUpgrade(req: IncomingMessage): boolean {
   return (req.headers.upgrade ?? "").toLowerCase() === "websocket";
@@ -26,5 +27,5 @@ export function declineUpgrade(
   }
   // Node reads a head as latin1.
   socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, "latin1"), head]));
-  server.emit("connection", socket);
+  server.emit(readableConnectionEvent(server), socket);
 }

@@ -7,6 +7,7 @@ import { RequestHeaders } from "./request-headers.ts";
 const OPTIONS: HttpOptions = {
   host: "10.1.2.3",
   port: 0,
+  tls: null,
   maxBodyBytes: 1,
   bodyTimeoutMs: 1,
   allowedHosts: "loopback",

@@ -1,10 +1,13 @@
 import type { JsonNonFinite } from "../../../protocols/oip-rest/non-finite.ts";
+import type { TlsFiles } from "../../lib/tls-pair.ts";
 
 /** What a listener is told; the same for both. */
 export interface HttpOptions {
   readonly host: string;
   /** 0 takes a free port; the listener reports it. */
   readonly port: number;
+  /** null: plain text. */
+  readonly tls: TlsFiles | null;
   /** Most bytes of one request body or one WebSocket frame. */
   readonly maxBodyBytes: number;
   /** A body must have arrived whole this long after its head, and an answer must make progress within it. */

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Duplex } from "node:stream";
 import { InferError } from "../../../protocols/core/status.ts";
@@ -10,6 +10,7 @@ import { declineUpgrade, isWebSocketUpgrade } from "./decline-upgrade.ts";
 import { HttpHandler } from "./http-handler.ts";
 import type { HttpOptions } from "./http-options.ts";
 import { NodeExchange } from "./node-exchange.ts";
+import { createNodeServer, renewServerCertificate } from "./node-server.ts";
 
 const HEAD_TIMEOUT_MS = 10_000;
 /** Above the 60 s that load balancers keep their side open. */
@@ -18,7 +19,7 @@ const CHECK_INTERVAL_MS = 2_000;
 
 /**
  * HTTP and WebSocket over node:http and `ws`, on the calling thread; one listener a port.
- * @throws Error when the port cannot be had
+ * @throws Error when the port cannot be had or the certificate cannot be used
  */
 export async function createNodeListener(
   context: ServingContext,
@@ -26,7 +27,7 @@ export async function createNodeListener(
 ): Promise<Listener> {
   const handler = new HttpHandler(context, options);
   const streams = new WsStreams(handler, context, options);
-  const server = createServer({
+  const server = createNodeServer(options.tls, context.connections, {
     // A missing Host is refused by the handler, in the same words over both listeners.
     requireHostHeader: false,
     headersTimeout: HEAD_TIMEOUT_MS,
@@ -65,6 +66,9 @@ export async function createNodeListener(
   return {
     port,
     name: "node:http",
+    async renewCertificate() {
+      if (options.tls !== null) renewServerCertificate(server, options.tls);
+    },
     stopAccepting,
     async close(deadlineMs) {
       stopAccepting();

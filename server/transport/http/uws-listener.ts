@@ -1,11 +1,9 @@
-import type { TemplatedApp, us_listen_socket, us_socket } from "uWebSockets.js";
 import { withDeadline } from "../in-flight.ts";
 import type { Listener, ServingContext } from "../serving-context.ts";
-import { UwsStreams } from "../websocket/uws-streams.ts";
 import { HttpHandler } from "./http-handler.ts";
 import type { HttpOptions } from "./http-options.ts";
-import { loadUws, type UwsModule } from "./load-uws.ts";
-import { UwsExchange } from "./uws-exchange.ts";
+import { loadUws } from "./load-uws.ts";
+import { UwsDoor, type UwsHouse } from "./uws-door.ts";
 
 /**
  * HTTP and WebSocket over uWebSockets.js, on the calling thread. Several threads may listen on one
@@ -14,7 +12,7 @@ import { UwsExchange } from "./uws-exchange.ts";
  *
  * Two quirks of uWebSockets.js: a client that pipelines (sends a second request before the first is
  * answered) is cut off, and a request without Host or with broken framing gets the library's own 400.
- * @throws Error when the library does not load or the port cannot be had
+ * @throws Error when the library does not load, the port cannot be had or the certificate cannot be used
  */
 export async function createUwsListener(
   context: ServingContext,
@@ -22,64 +20,63 @@ export async function createUwsListener(
 ): Promise<Listener> {
   const { uws, reason } = loadUws();
   if (uws === null) throw new Error(reason);
-  const handler = new HttpHandler(context, options);
-  const app = uws.App();
-  const streams = new UwsStreams(app, handler, context, options);
-  app.any("/*", (res, req) => {
-    handler.handle(new UwsExchange(res, req, options.bodyTimeoutMs));
-  });
-  const { socket, port } = await listen(uws, app, options).catch((error: unknown) => {
-    app.close();
-    throw error;
-  });
-  let isListening = true;
-  const stopAccepting = () => {
-    handler.startClosing();
-    if (isListening) uws.us_listen_socket_close(socket);
-    isListening = false;
-  };
-  return {
-    port,
-    name: "uWebSockets.js",
-    stopAccepting,
-    async close(deadlineMs) {
-      stopAccepting();
-      try {
-        const idle = Promise.all([handler.inFlight.whenIdle(), streams.drain()]);
-        await withDeadline(
-          idle,
-          deadlineMs,
-          () => `${handler.inFlight.count + streams.inFlight} requests in flight`,
-        );
-      } finally {
-        app.close();
-      }
-    },
-  };
+  const house = { uws, handler: new HttpHandler(context, options), context, options };
+  return new UwsListener(house, await UwsDoor.open(house, options.port));
 }
 
-interface Bound {
-  readonly socket: us_listen_socket;
+class UwsListener implements Listener {
+  readonly name = "uWebSockets.js";
   readonly port: number;
-}
+  readonly #house: UwsHouse;
+  /** The one that accepts. */
+  #door: UwsDoor;
+  /** Those before, whose connections live on under the certificate that they began with. */
+  readonly #retired = new Set<UwsDoor>();
+  #isClosing = false;
 
-/**
- * A port that the kernel chose (0) is not shared: uWebSockets.js sets SO_REUSEPORT only on a named one.
- * So a free one is asked for, let go and bound by its number.
- */
-async function listen(uws: UwsModule, app: TemplatedApp, options: HttpOptions): Promise<Bound> {
-  if (options.port !== 0) return bind(uws, app, options.host, options.port);
-  const probe = await bind(uws, app, options.host, 0);
-  uws.us_listen_socket_close(probe.socket);
-  return bind(uws, app, options.host, probe.port);
-}
+  constructor(house: UwsHouse, door: UwsDoor) {
+    this.#house = house;
+    this.#door = door;
+    this.port = door.port;
+  }
 
-function bind(uws: UwsModule, app: TemplatedApp, host: string, port: number): Promise<Bound> {
-  return new Promise((resolve, reject) => {
-    app.listen(host, port, (socket) => {
-      if (socket === false) reject(new Error(`cannot listen on ${host}:${port}`));
-      // A listen socket is a socket; the library's types do not say so.
-      else resolve({ socket, port: uws.us_socket_local_port(socket as us_socket) });
-    });
-  });
+  async renewCertificate(): Promise<void> {
+    if (this.#house.options.tls === null || this.#isClosing) return;
+    const door = await UwsDoor.open(this.#house, this.port);
+    if (this.#isClosing) {
+      door.close();
+      return;
+    }
+    const old = this.#door;
+    this.#door = door;
+    this.#retired.add(old);
+    // Right after the loop has accepted all that waited: what waits when a port closes is reset.
+    setImmediate(() => old.retire(() => this.#retired.delete(old)));
+  }
+
+  stopAccepting(): void {
+    this.#isClosing = true;
+    this.#house.handler.startClosing();
+    for (const door of this.#doors) door.stopAccepting();
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    this.stopAccepting();
+    const { handler } = this.#house;
+    const doors = this.#doors;
+    const count = () =>
+      doors.reduce((sum, { streams }) => sum + streams.inFlight, handler.inFlight.count);
+    try {
+      const drained = doors.map(({ streams }) => streams.drain());
+      const idle = Promise.all([handler.inFlight.whenIdle(), ...drained]);
+      await withDeadline(idle, deadlineMs, () => `${count()} requests in flight`);
+    } finally {
+      for (const door of this.#doors) door.close();
+      this.#retired.clear();
+    }
+  }
+
+  get #doors(): readonly UwsDoor[] {
+    return [this.#door, ...this.#retired];
+  }
 }

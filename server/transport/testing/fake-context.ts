@@ -6,6 +6,7 @@ import type { Gatekeeper } from "../../access/gatekeeper.ts";
 import { type Action, type Principal, ROLES, type Role } from "../../access/principal.ts";
 import { ByteBudget } from "../../request/byte-budget.ts";
 import { Pipeline } from "../../request/pipeline.ts";
+import { CONNECTION_CELL_BYTES, ConnectionLimit } from "../connection-limit.ts";
 import type { HttpOptions } from "../http/http-options.ts";
 import type { ServingContext } from "../serving-context.ts";
 import { createFakeModels, type FakeModels } from "./fake-models.ts";
@@ -23,6 +24,7 @@ export const TEST_OPTIONS: HttpOptions = {
   port: 0,
   maxBodyBytes: 1024 * 1024,
   bodyTimeoutMs: 10_000,
+  tls: null,
   allowedHosts: "loopback",
   maxStreamInflight: 8,
   jsonNonFinite: "reject",
@@ -47,6 +49,7 @@ export interface FakeContext extends ServingContext {
 export function createFakeContext(
   needsKey = false,
   maxInflightBytes = 64 * 1024 * 1024,
+  maxConnections = 1000,
 ): FakeContext {
   const models = createFakeModels();
   const logged: string[] = [];
@@ -74,6 +77,7 @@ export function createFakeContext(
   const context: FakeContext = {
     pipeline,
     models,
+    connections: new ConnectionLimit(new SharedArrayBuffer(CONNECTION_CELL_BYTES), maxConnections),
     logged,
     steered,
     labels,

@@ -35,11 +35,13 @@ export class UwsStreams {
   readonly #context: ServingContext;
   readonly #options: HttpOptions;
 
+  /** @param onConnectionEnd the app's own filter is not told of an upgraded connection */
   constructor(
     app: TemplatedApp,
     handler: HttpHandler,
     context: ServingContext,
     options: HttpOptions,
+    onConnectionEnd: () => void,
   ) {
     this.#handler = handler;
     this.#context = context;
@@ -66,7 +68,10 @@ export class UwsStreams {
         else session?.onText(new Uint8Array(message));
       },
       drain: (ws) => ws.getUserData().open?.socket.onDrain(),
-      close: (ws) => this.#closed(ws.getUserData()),
+      close: (ws) => {
+        this.#closed(ws.getUserData());
+        onConnectionEnd();
+      },
     });
   }
 

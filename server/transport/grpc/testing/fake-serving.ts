@@ -12,6 +12,7 @@ import type { Job, JobResult, Servable } from "../../../models/servable.ts";
 import { ServingMap, type ServingModel } from "../../../models/serving-map.ts";
 import { ByteBudget } from "../../../request/byte-budget.ts";
 import { Pipeline, type RequestOutcome } from "../../../request/pipeline.ts";
+import { CONNECTION_CELL_BYTES, ConnectionLimit } from "../../connection-limit.ts";
 import type { ServingContext } from "../../serving-context.ts";
 
 /**
@@ -121,6 +122,7 @@ export function createFakeServing(options: { maxInflightBytes?: number } = {}): 
         capture: null,
       }),
       gatekeeper: createFakeGatekeeper(asked),
+      connections: new ConnectionLimit(new SharedArrayBuffer(CONNECTION_CELL_BYTES), 1000),
       log: createLogger("info", "test", { write: (line) => void logLines.push(line) }),
       isReady: () => fake.isReady,
       isDraining: () => false,
