@@ -247,6 +247,7 @@ export class App {
       maxBodyBytes: config.maxBodyBytes,
       maxInflightBytes: config.maxInflightBytes,
       maxStreamInflight: config.maxStreamInflight,
+      compressFromBytes: config.compressFromBytes,
       jsonNonFinite: config.jsonNonFinite,
       maxStreamEgressBytes: config.maxStreamEgressBytes,
       shared: {

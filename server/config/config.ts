@@ -46,6 +46,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   readonly maxBodyBytes: number;
   readonly maxInflightBytes: number;
+  /** HTTP answers of at least so many bytes are compressed for clients that take it; 0: none. */
+  readonly compressFromBytes: number;
   /** What JSON holds for NaN and infinities, where a request does not say. */
   readonly jsonNonFinite: JsonNonFinite;
   /** Requests waiting or running per version. */

@@ -119,6 +119,7 @@ describe("pipeline", () => {
       codec,
       protocol: "http",
       deadlineEpochMs,
+      observer: null,
     });
   const failsWith = (call: Promise<unknown>, code: StatusCode) =>
     assert.rejects(call, (thrown) => thrown instanceof InferError && thrown.code === code);

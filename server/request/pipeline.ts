@@ -28,6 +28,12 @@ export interface InferCall<In, Out> {
   readonly protocol: Protocol;
   /** Absolute, epoch milliseconds; null for none. */
   readonly deadlineEpochMs: number | null;
+  /** Told how a successful call went, before its answer is; null: nobody asks. */
+  readonly observer: OutcomeObserver | null;
+}
+
+export interface OutcomeObserver {
+  onSuccess(outcome: RequestOutcome): void;
 }
 
 /** Where the pipeline reports each finished request; implemented over shared counters. */
@@ -143,7 +149,7 @@ export class Pipeline {
       const captured = capture?.takeInputs(info, inferenceId, job.inputs) ?? null;
       const result = await servable.run(job);
       const out = this.#encode(call, request, info, inferenceId, result);
-      this.#recordSuccess(info.slot, call.protocol, startMs, result);
+      this.#recordSuccess(info.slot, call, startMs, result);
       if (captured !== null) {
         const { outputs } = result;
         const principal = call.principal.name;
@@ -181,13 +187,14 @@ export class Pipeline {
 
   #recordSuccess(
     slot: number,
-    protocol: Protocol,
+    { protocol, observer }: Pick<InferCall<unknown, unknown>, "protocol" | "observer">,
     startMs: number,
     { queueMs, computeMs, batchRows }: JobResult,
   ): void {
     const totalMs = performance.now() - startMs;
     const outcome = { errorCode: null, totalMs, queueMs, computeMs, batchRows };
     this.#parts.recorder.record(slot, protocol, outcome);
+    if (observer !== null) observer.onSuccess(outcome);
   }
 
   #recordFailure(slot: number, protocol: Protocol, startMs: number, thrown: unknown): InferError {

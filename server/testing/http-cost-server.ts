@@ -59,6 +59,7 @@ async function serveModel(records: readonly KeyRecord[]): Promise<number> {
     tls: null,
     allowedHosts: "loopback",
     maxStreamInflight: 32,
+    compressFromBytes: 4096,
     jsonNonFinite: "reject",
     maxStreamEgressBytes: 1 << 20,
   });

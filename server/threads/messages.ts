@@ -36,6 +36,7 @@ export interface ThreadBirth {
   readonly allowedHosts: "loopback" | "any";
   readonly maxBodyBytes: number;
   readonly maxInflightBytes: number;
+  readonly compressFromBytes: number;
   readonly jsonNonFinite: JsonNonFinite;
   readonly maxStreamInflight: number;
   readonly maxStreamEgressBytes: number;

@@ -30,6 +30,9 @@ export const NETWORK_SETTINGS = {
   jsonNonFinite: row({ kind: "enum", values: JSON_NON_FINITE }, "reject", {
     text: 'NaN and infinities of floats in JSON, both ways. reject: an error; null: null; string: "NaN", "Infinity", "-Infinity"; token: the same bare, as Triton does.',
   }),
+  compressFromBytes: row(integer(0, 2 * GIB), 4096, {
+    text: "HTTP answers of at least so many bytes are compressed (gzip, deflate) where Accept-Encoding asks for it; 0: none.",
+  }),
   maxStreamInflight: row(integer(1, 65_536), 64, {
     text: "WebSocket: requests in flight per connection.",
   }),

@@ -84,6 +84,7 @@ export const GRPC_METHODS: readonly GrpcMethod[] = [
         codec: grpcInferCodec,
         protocol: "grpc",
         deadlineEpochMs,
+        observer: null,
       }),
   }),
 ];

@@ -40,6 +40,8 @@ export function errorAnswer(error: InferError, requestId: string, after: AfterAn
   if (retryMs !== null) headers.push("retry-after", String(Math.max(1, Math.ceil(retryMs / 1000))));
   if (error.code === "unauthenticated") headers.push("www-authenticate", "Bearer");
   if (error.code === "method-not-allowed") headers.push("allow", allowedOf(error));
+  const accepted = error.details?.["acceptEncoding"];
+  if (typeof accepted === "string") headers.push("accept-encoding", accepted);
   return { status: row.http, headers, parts: [encodeErrorBody(error, requestId)], after };
 }
 

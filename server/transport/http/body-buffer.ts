@@ -31,6 +31,10 @@ export class BodyBuffer {
     this.holdAtLeast(bytes);
   }
 
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
   /** Nothing is left to read. A chunked body is complete only when its listener says so. */
   get isComplete(): boolean {
     return this.#length === this.#declaredBytes;
@@ -65,6 +69,13 @@ export class BodyBuffer {
     if (bytes <= this.#reservedBytes) return;
     this.#budget.reserve(bytes - this.#reservedBytes);
     this.#reservedBytes = bytes;
+  }
+
+  /** Holds what `other` holds, in place of its own bytes; `other` holds nothing then. */
+  takeOver(other: BodyBuffer): void {
+    this.release();
+    this.#reservedBytes = other.#reservedBytes;
+    other.#reservedBytes = 0;
   }
 
   release(): void {

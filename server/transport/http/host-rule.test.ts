@@ -12,6 +12,7 @@ const OPTIONS: HttpOptions = {
   bodyTimeoutMs: 1,
   allowedHosts: "loopback",
   maxStreamInflight: 1,
+  compressFromBytes: 4096,
   jsonNonFinite: "reject",
   maxStreamEgressBytes: 1,
 };

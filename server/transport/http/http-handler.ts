@@ -15,12 +15,15 @@ import type { ServingContext } from "../serving-context.ts";
 import { type Answer, errorAnswer } from "./answer.ts";
 import { BodyBuffer } from "./body-buffer.ts";
 import { BodyRead, type BodyReceiver } from "./body-read.ts";
+import { codingFor, compressAnswer } from "./compress-answer.ts";
+import { type ContentCoding, readContentCoding } from "./content-coding.ts";
 import { ControlRoutes } from "./control-routes.ts";
 import { draining } from "./draining.ts";
 import { HostRule } from "./host-rule.ts";
 import type { AfterAnswer, HttpExchange } from "./http-exchange.ts";
 import { HttpInference, type InferenceHost, readDeadline } from "./http-inference.ts";
 import type { HttpOptions } from "./http-options.ts";
+import { InflatedBody } from "./inflated-body.ts";
 import type { RouteAccess } from "./route-access.ts";
 import { RouteCache } from "./route-cache.ts";
 import type { Route } from "./router.ts";
@@ -144,8 +147,31 @@ export class HttpHandler implements InferenceHost {
   }
 
   read(exchange: HttpExchange, body: BodyBuffer, receiver: BodyReceiver): void {
+    const header = exchange.headers.get("content-encoding");
+    if (header === null) this.#read(exchange, body, receiver);
+    else this.#readCoded(header, exchange, body, receiver);
+  }
+
+  #read(exchange: HttpExchange, body: BodyBuffer, receiver: BodyReceiver): void {
     if (body.isComplete) receiver.onBody(NO_BYTES, false);
     else exchange.readBody(new BodyRead(body, receiver, this.#timeouts));
+  }
+
+  #readCoded(
+    header: string,
+    exchange: HttpExchange,
+    body: BodyBuffer,
+    receiver: BodyReceiver,
+  ): void {
+    let coding: ContentCoding | null;
+    try {
+      coding = readContentCoding(header);
+    } catch (thrown) {
+      receiver.onBodyFailed(toInferError(thrown));
+      return;
+    }
+    if (coding === null) this.#read(exchange, body, receiver);
+    else this.#read(exchange, body, new InflatedBody(coding, body, this.pipeline.bytes, receiver));
   }
 
   succeed(
@@ -154,12 +180,7 @@ export class HttpHandler implements InferenceHost {
     headers: readonly string[],
     parts: readonly Uint8Array[],
   ): Promise<void> | null {
-    const after = this.#isClosing ? "close" : "keep-alive";
-    try {
-      return this.#watch(requestId, exchange.respond(200, headers, parts, after));
-    } catch (thrown) {
-      return this.#onUnsent(requestId, thrown);
-    }
+    return this.#respond(exchange, requestId, { status: 200, headers, parts, after: "keep-alive" });
   }
 
   leave(): void {
@@ -182,7 +203,7 @@ export class HttpHandler implements InferenceHost {
     const readBody = (maxBytes: number) => this.#readWhole(exchange, bodyBytes, maxBytes);
     try {
       const answer = await this.#control.answer({ route, principal, requestId, readBody });
-      await this.#send(exchange, requestId, answer);
+      await this.#respond(exchange, requestId, answer);
     } catch (thrown) {
       await this.refuse(exchange, requestId, thrown);
     } finally {
@@ -207,6 +228,22 @@ export class HttpHandler implements InferenceHost {
     } finally {
       body.release();
     }
+  }
+
+  /** Compressed where the client takes that and it is worth it. A failure is logged, as in `succeed`. */
+  #respond(exchange: HttpExchange, requestId: string, answer: Answer): Promise<void> | null {
+    const accepted = exchange.headers.get("accept-encoding");
+    if (accepted === null) return this.#send(exchange, requestId, answer);
+    const coding = codingFor(accepted, answer.parts, this.#options.compressFromBytes);
+    if (coding === null) return this.#send(exchange, requestId, answer);
+    return compressAnswer(coding, answer.headers, answer.parts).then(
+      async (encoded) => {
+        await this.#send(exchange, requestId, { ...answer, ...encoded });
+      },
+      (thrown) => {
+        this.#onUnsent(requestId, thrown);
+      },
+    );
   }
 
   #send(exchange: HttpExchange, requestId: string, answer: Answer): Promise<void> | null {

@@ -6,11 +6,12 @@ import type { RestAnswer, RestWire } from "../../../protocols/oip-rest/infer-cod
 import { makeInputArray } from "../../../protocols/oip-rest/input-array.ts";
 import type { Principal } from "../../access/principal.ts";
 import { epochNowMs } from "../../lib/epoch-clock.ts";
-import type { Pipeline } from "../../request/pipeline.ts";
+import type { OutcomeObserver, Pipeline, RequestOutcome } from "../../request/pipeline.ts";
 import { BodyBuffer } from "./body-buffer.ts";
 import type { BodyReceiver } from "./body-read.ts";
 import type { HttpExchange } from "./http-exchange.ts";
 import { byteLengthOf } from "./join-parts.ts";
+import { formatServerTiming, WANT_SERVER_TIMING, wantsServerTiming } from "./server-timing.ts";
 
 /** What an inference needs of the handler that admitted it. */
 export interface InferenceHost {
@@ -50,13 +51,14 @@ export interface InferenceOrder {
  * path: an object and one asynchronous function a request, and a body that came whole is decoded where
  * it lies.
  */
-export class HttpInference implements BodyReceiver {
+export class HttpInference implements BodyReceiver, OutcomeObserver {
   readonly #host: InferenceHost;
   readonly #exchange: HttpExchange;
   readonly #requestId: string;
   readonly #order: InferenceOrder;
   readonly #jsonBytes: number | null;
   readonly #body: BodyBuffer;
+  #timing: string | null = null;
 
   /** Reserves the body's bytes. @throws InferError; then nothing is held */
   constructor(
@@ -65,7 +67,6 @@ export class HttpInference implements BodyReceiver {
     requestId: string,
     order: InferenceOrder,
   ) {
-    assertIdentityEncoding(exchange);
     this.#host = host;
     this.#exchange = exchange;
     this.#requestId = requestId;
@@ -90,6 +91,10 @@ export class HttpInference implements BodyReceiver {
     void this.#fail(reason);
   }
 
+  onSuccess(outcome: RequestOutcome): void {
+    this.#timing = formatServerTiming(outcome);
+  }
+
   async #run(body: Uint8Array): Promise<void> {
     const { principal, ref, deadlineEpochMs } = this.#order;
     try {
@@ -100,9 +105,10 @@ export class HttpInference implements BodyReceiver {
         codec: this.#host.codec,
         protocol: "http",
         deadlineEpochMs,
+        observer: this.#wantsTiming() ? this : null,
       });
       this.#body.holdAtLeast(byteLengthOf(answer.parts));
-      const headers = headersOf(answer, this.#requestId);
+      const headers = headersOf(answer, this.#requestId, this.#timing);
       const sent = this.#host.succeed(this.#exchange, this.#requestId, headers, answer.parts);
       if (sent !== null) await sent;
     } catch (thrown) {
@@ -111,6 +117,10 @@ export class HttpInference implements BodyReceiver {
     }
     this.#body.release();
     this.#host.leave();
+  }
+
+  #wantsTiming(): boolean {
+    return wantsServerTiming(this.#exchange.headers.get(WANT_SERVER_TIMING));
   }
 
   async #fail(thrown: unknown): Promise<void> {
@@ -128,9 +138,10 @@ function copyOf(bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
-function headersOf(answer: RestAnswer, requestId: string): string[] {
+function headersOf(answer: RestAnswer, requestId: string, timing: string | null): string[] {
   const { contentType, inferenceId, jsonBytes } = answer;
   const headers = ["content-type", contentType, "x-request-id", requestId];
+  if (timing !== null) headers.push("server-timing", timing);
   if (inferenceId !== null) headers.push(INFERENCE_ID_HEADER, inferenceId);
   if (jsonBytes !== null) headers.push("inference-header-content-length", String(jsonBytes));
   return headers;
@@ -142,13 +153,4 @@ export function readDeadline(exchange: HttpExchange): number | null {
   if (timeoutMs === null) return null;
   if (timeoutMs > 0) return epochNowMs() + timeoutMs;
   throw new InferError("invalid-argument", "header 'x-request-timeout-ms' must be positive");
-}
-
-function assertIdentityEncoding(exchange: HttpExchange): void {
-  const encoding = exchange.headers.get("content-encoding");
-  if (encoding === null || encoding.toLowerCase() === "identity") return;
-  throw new InferError(
-    "unsupported",
-    `header 'content-encoding' must be absent or 'identity', got ${JSON.stringify(encoding.slice(0, 40))}`,
-  );
 }

@@ -19,6 +19,8 @@ export interface HttpOptions {
   readonly allowedHosts: "loopback" | "any";
   /** What JSON holds for NaN and infinities, where a request does not say. */
   readonly jsonNonFinite: JsonNonFinite;
+  /** Answers of at least so many bytes are compressed for clients that take it; 0: none. */
+  readonly compressFromBytes: number;
   /** WebSocket: requests in flight per connection. */
   readonly maxStreamInflight: number;
   /** WebSocket: bytes that may wait for a client that does not read. */

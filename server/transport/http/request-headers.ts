@@ -3,6 +3,7 @@ import { readCredential } from "../../access/read-credential.ts";
 
 /** The headers that the server reads; all others are ignored. */
 const NAMES = [
+  "accept-encoding",
   "authorization",
   "content-encoding",
   "content-length",
@@ -11,6 +12,7 @@ const NAMES = [
   "origin",
   "sec-websocket-protocol",
   "transfer-encoding",
+  "want-server-timing",
   "x-api-key",
   "x-request-id",
   "x-request-timeout-ms",
@@ -49,7 +51,7 @@ export class RequestHeaders {
     const before = this.#values[place] ?? null;
     if (before === null) {
       this.#values[place] = value;
-    } else if (name === "sec-websocket-protocol") {
+    } else if (name === "sec-websocket-protocol" || name === "accept-encoding") {
       this.#values[place] = `${before}, ${value}`;
     } else if (name !== "x-request-id") {
       this.#duplicate ??= name;

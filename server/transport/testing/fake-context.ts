@@ -27,6 +27,7 @@ export const TEST_OPTIONS: HttpOptions = {
   tls: null,
   allowedHosts: "loopback",
   maxStreamInflight: 8,
+  compressFromBytes: 4096,
   jsonNonFinite: "reject",
   maxStreamEgressBytes: 256 * 1024,
 };

@@ -282,16 +282,6 @@ export function routesContract(rig: Rig): void {
         assert.match(answer ?? "", /^HTTP\/1\.1 200 .*"data":\[8\]/s);
         client.destroy();
       }));
-
-    test("an encoding that is not spoken is refused", () =>
-      serve(rig, {}, async ({ port }) => {
-        const reply = await ask(port, "/v2/models/double/infer", {
-          body: inferBody([1]),
-          headers: { "content-encoding": "gzip" },
-        });
-        assert.equal(reply.status, 501);
-        assert.equal(reply.json.code, "unsupported");
-      }));
   });
 }
 

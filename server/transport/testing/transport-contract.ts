@@ -1,5 +1,6 @@
 import { describe } from "node:test";
 import { authContract } from "./auth-contract.ts";
+import { compressionContract } from "./compression-contract.ts";
 import { limitsContract } from "./limits-contract.ts";
 import type { Rig } from "./rig.ts";
 import { routesContract } from "./routes-contract.ts";
@@ -12,6 +13,7 @@ export function transportContract(rig: Rig, skip: string | null): void {
     routesContract(rig);
     authContract(rig);
     limitsContract(rig);
+    compressionContract(rig);
     streamContract(rig);
     shutdownContract(rig);
   });

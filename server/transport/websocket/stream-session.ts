@@ -130,6 +130,7 @@ export class StreamSession {
       codec: this.#codec,
       protocol: "websocket",
       deadlineEpochMs: null,
+      observer: null,
     });
   }
 
