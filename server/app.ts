@@ -2,6 +2,7 @@ import type { AccessRoom } from "./access-room.ts";
 import { openAccessRoom } from "./access-room.ts";
 import type { Config } from "./config/config.ts";
 import type { Secrets } from "./config/secrets.ts";
+import type { EngineChannel } from "./engine/connect.ts";
 import { type PickedEngine, pickEngine } from "./engine/pick-engine.ts";
 import { isLoopback } from "./lib/local-host.ts";
 import type { Logger } from "./lib/log.ts";
@@ -10,6 +11,7 @@ import { probePort } from "./lib/probe-port.ts";
 import { ModelRoom } from "./model-room.ts";
 import type { Source } from "./models/source.ts";
 import type { StateBus } from "./models/state-bus.ts";
+import type { VersionRecord } from "./models/version-record.ts";
 import { type CaptureRoom, openCaptureRoom } from "./observe/capture/capture-room.ts";
 import type { ControlMetrics } from "./observe/metrics/control-metrics.ts";
 import { createMetrics } from "./observe/metrics/create-metrics.ts";
@@ -21,6 +23,7 @@ import { CounterReader, createCounterBlock, MAX_SLOTS } from "./threads/shared-c
 import { createGaugeBlock, SharedGauge } from "./threads/shared-gauge.ts";
 import { createSlotPool } from "./threads/slot-pool.ts";
 import { ThreadGroup } from "./threads/thread-group.ts";
+import { UsageSampler } from "./threads/usage-sampler.ts";
 import { TlsRoom, tlsFilesOf } from "./tls-room.ts";
 import { CONNECTION_CELL_BYTES, ConnectionLimit } from "./transport/connection-limit.ts";
 import { type PickedTransport, pickTransport } from "./transport/http/pick-transport.ts";
@@ -108,6 +111,7 @@ export class App {
         this.#access.recordDenial(denial);
       },
       onSteer: (call) => this.#models.steering.steer(call),
+      onColdLoad: (call) => this.#models.coldLoads.load(call),
       onLost: (role, reason) => options.onFatal(`the ${role} thread ended: ${reason}`),
     });
     const tlsFiles = tlsFilesOf(config);
@@ -116,6 +120,7 @@ export class App {
         ? null
         : new TlsRoom(tlsFiles, options.log, () => this.#threads.renewCertificate());
     const reader = new CounterReader(this.#blocks.counters);
+    const gauge = new SharedGauge(this.#blocks.gauge);
     this.#models = new ModelRoom({
       config,
       log: options.log,
@@ -123,6 +128,7 @@ export class App {
       engine: this.#engine,
       publisher: this.#threads,
       slots: createSlotPool(MAX_SLOTS, (slot) => reader.clear(slot)),
+      usage: new UsageSampler(reader, gauge, Date.now),
       recordAudit: (entry) => access.record(entry),
       metrics: () => this.#metrics,
       pause: options.pause,
@@ -130,7 +136,7 @@ export class App {
     const { manager } = this.#models;
     const metrics = createMetrics({
       counters: reader,
-      gauge: new SharedGauge(this.#blocks.gauge),
+      gauge,
       loaded: () =>
         manager.loaded().map(({ info, loaded }) => ({
           ...info.id,
@@ -138,6 +144,8 @@ export class App {
           batches: loaded.batches,
         })),
       statuses: () => manager.statuses(),
+      modelBytes: () => manager.usedBytes,
+      maxModelBytes: () => options.config.maxModelBytes,
       inflightBytes: () => new ByteBudget(this.#blocks.bytes, 0).usedBytes,
       connections: new Map(
         PORT_NAMES.map((name) => [name, new ConnectionLimit(this.#blocks.connections[name], 0)]),
@@ -152,6 +160,20 @@ export class App {
 
   get bus(): StateBus {
     return this.#models.bus;
+  }
+
+  get configuration(): Config {
+    return this.#options.config;
+  }
+
+  /** Every version that this server knows of. */
+  inspect(): readonly VersionRecord<EngineChannel>[] {
+    return this.#models.manager.inspect();
+  }
+
+  /** Memory of loaded versions, as far as known. */
+  get modelBytes(): number {
+    return this.#models.manager.usedBytes;
   }
 
   get isReady(): boolean {

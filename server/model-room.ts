@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { AuditEntry } from "./access/audit-record.ts";
+import { ColdLoadCalls } from "./cold-loads.ts";
 import type { Config } from "./config/config.ts";
 import { readModelPolicies } from "./config/model-policies.ts";
 import type { EngineChannel } from "./engine/connect.ts";
@@ -10,16 +11,19 @@ import type { PickedEngine } from "./engine/pick-engine.ts";
 import { createPortableEngine } from "./engine/portable-engine.ts";
 import { createProcessVetter } from "./engine/process-vetter.ts";
 import type { Logger } from "./lib/log.ts";
-import type { VersionState } from "./models/lifecycle.ts";
+import { ModelEvents } from "./model-events.ts";
 import type { Loader } from "./models/loader.ts";
 import { Manager } from "./models/manager.ts";
+import { MemoryRoom } from "./models/memory-room.ts";
 import type { Publisher } from "./models/publication.ts";
 import { type PollOutcome, Reconciler } from "./models/reconciler.ts";
 import type { Source } from "./models/source.ts";
-import { StateBus, type StateEvent } from "./models/state-bus.ts";
+import { StateBus } from "./models/state-bus.ts";
 import { type SlotAllocator, VersionBringer } from "./models/version-bringer.ts";
+import { weightBytesOf } from "./models/weight-bytes.ts";
 import type { ControlMetrics } from "./observe/metrics/control-metrics.ts";
 import { Steering } from "./steering.ts";
+import type { UsageSampler } from "./threads/usage-sampler.ts";
 
 export interface ModelRoomParts {
   readonly config: Config;
@@ -28,6 +32,7 @@ export interface ModelRoomParts {
   readonly engine: PickedEngine;
   readonly publisher: Publisher<EngineChannel>;
   readonly slots: SlotAllocator;
+  readonly usage: UsageSampler;
   readonly recordAudit: (entry: AuditEntry) => void;
   /** Asked at each event: the metrics are built after the room, from what is in it. */
   readonly metrics: () => ControlMetrics;
@@ -36,6 +41,9 @@ export interface ModelRoomParts {
 }
 
 const MS_PER_SECOND = 1000;
+const USAGE_SAMPLE_MS = 1000;
+/** Models that take turns in too small a budget do so at most this often. */
+const MIN_RESIDENT_MS = 1000;
 
 /**
  * The control path, put together: source, manager, reconciler and steering, and what their events do
@@ -46,11 +54,11 @@ export class ModelRoom {
   readonly manager: Manager<EngineChannel>;
   readonly reconciler: Reconciler<EngineChannel>;
   readonly steering: Steering<EngineChannel>;
+  readonly coldLoads: ColdLoadCalls<EngineChannel>;
+  readonly #events: ModelEvents;
+  readonly #sampling: NodeJS.Timeout | null;
   readonly #parts: ModelRoomParts;
   readonly #stopping = new AbortController();
-  /** Why each failed version failed last, so that each reason is audited once. */
-  readonly #auditedFailures = new Map<string, string | null>();
-
   constructor(parts: ModelRoomParts) {
     this.#parts = parts;
     const { config, source } = parts;
@@ -72,12 +80,31 @@ export class ModelRoom {
       record: parts.recordAudit,
       stopping: this.#stopping.signal,
     });
-    this.bus.subscribe((event) => this.#onState(event));
+    this.coldLoads = new ColdLoadCalls({
+      manager: this.manager,
+      bus: this.bus,
+      nudge: () => this.reconciler.nudge(),
+      timeoutMs: () => config.coldLoadTimeoutMs,
+      nowMs: Date.now,
+      stopping: this.#stopping.signal,
+      onOutcome: (outcome, tookMs) => {
+        parts.metrics().coldLoads.inc({ outcome });
+        if (outcome === "loaded") parts.metrics().coldLoadSeconds.observe(tookMs / MS_PER_SECOND);
+      },
+    });
+    this.#events = new ModelEvents(parts);
+    this.bus.subscribe((event) => {
+      this.#events.take(event);
+      // It may be wanted again since its unload began, and others may wait for its memory.
+      if (event.to === "unloaded") this.reconciler.nudge();
+    });
+    this.#sampling = config.maxModelBytes > 0 ? this.#sampleUsage() : null;
   }
 
   /** No new step begins, and open calls are answered; resolves after the step under way. */
   stop(): Promise<void> {
     this.#stopping.abort();
+    if (this.#sampling !== null) clearInterval(this.#sampling);
     return this.reconciler.stop();
   }
 
@@ -92,14 +119,15 @@ export class ModelRoom {
         maxRssBytes: config.vetMaxRssBytes,
       }),
       loader: this.#createEngine(),
+      weightBytesOf,
       slots,
-      nowMs: Date.now,
       maxQueue: config.maxQueue,
       maxBatchRows: config.maxBatchRows,
       onFailure: (id, thrown) =>
         log.error({ ...id, err: thrown }, "a version cannot be brought up"),
       pause,
     });
+    const policies = readModelPolicies(config);
     const isExplicit = config.modelControlMode === "explicit";
     return new Manager<EngineChannel>({
       bringer,
@@ -108,7 +136,15 @@ export class ModelRoom {
       nowMs: Date.now,
       onFault: (thrown) => this.#onFault(thrown),
       explicit: isExplicit ? new Set(config.loadModel) : null,
-      ...readModelPolicies(config),
+      versionPolicy: policies.versionPolicy,
+      swapPolicy: policies.swapPolicy,
+      room: new MemoryRoom<EngineChannel>({
+        maxModelBytes: config.maxModelBytes,
+        isPinned: policies.isPinned,
+        usage: this.#parts.usage,
+        nowMs: Date.now,
+        minResidentMs: MIN_RESIDENT_MS,
+      }),
     });
   }
 
@@ -149,32 +185,10 @@ export class ModelRoom {
     this.#parts.log.error({ err: thrown }, "the control path met a fault");
   }
 
-  /** Retries of a failed version go on for ever; only a new reason is a new fact. */
-  #isAudited(version: string, to: VersionState, reason: string | null): boolean {
-    if (to === "failed") {
-      if (this.#auditedFailures.get(version) === reason) return false;
-      this.#auditedFailures.set(version, reason);
-      return true;
-    }
-    if (to === "ready") this.#auditedFailures.delete(version);
-    return to === "ready" || to === "unloaded";
-  }
-
-  #onState({ id, from, to, reason }: StateEvent): void {
-    const { metrics, log, recordAudit } = this.#parts;
-    metrics().transitions.inc({ to });
-    // It may be wanted again since its unload began.
-    if (to === "unloaded") this.reconciler.nudge();
-    const line = { model: id.model, version: id.version, from, to, reason };
-    if (to === "failed") log.error(line, "version failed");
-    else log.info(line, "version state");
-    if (!this.#isAudited(`${id.model}/${id.version}`, to, reason)) return;
-    recordAudit({
-      actor: "sluice",
-      action: `version.${to}`,
-      target: `${id.model}/${id.version}`,
-      outcome: to === "failed" ? "failed" : "ok",
-      details: { reason },
-    });
+  #sampleUsage(): NodeJS.Timeout {
+    const timer = setInterval(() => {
+      this.#parts.usage.sample(this.manager.loaded().map(({ info }) => info.slot));
+    }, USAGE_SAMPLE_MS);
+    return timer.unref();
   }
 }

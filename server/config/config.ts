@@ -39,6 +39,14 @@ export interface Config {
   readonly repositoryPollSecs: number;
   /** `GLOB=POLICY`: which versions are loaded (config/model-policies.ts). */
   readonly versionPolicy: readonly string[];
+  /** `GLOB=POLICY`: what happens to the old champion during a swap (models/swap-policy.ts). */
+  readonly swapPolicy: readonly string[];
+  /** Memory of all loaded versions together; 0: no budget. */
+  readonly maxModelBytes: number;
+  /** Names and prefix globs of models that are never unloaded to make room. */
+  readonly pinModels: readonly string[];
+  /** How long a request waits for a version that loads on request. */
+  readonly coldLoadTimeoutMs: number;
   /** API keys, absolute; it exists. null: no authentication (none given, and no keys.json in `home`). */
   readonly keysFile: string | null;
   /** May hold a password: never print it. */

@@ -13,12 +13,8 @@ export function crossCheck(config: Config): void {
   checkCapture(config);
   readModelPolicies(config);
   checkTls(config);
-  const badGlob = config.captureModels.find((glob) => !isModelGlob(glob));
-  if (badGlob !== undefined) {
-    throw new ConfigError(
-      `captureModels must hold model names, prefixes such as fraud-* or *, got ${JSON.stringify(badGlob.slice(0, 80))}`,
-    );
-  }
+  checkGlobs(config, "captureModels");
+  checkGlobs(config, "pinModels");
   if (config.maxInflightBytes < config.maxBodyBytes) {
     throw new ConfigError(
       `maxInflightBytes (${config.maxInflightBytes}) must be at least maxBodyBytes (${config.maxBodyBytes}), or the largest body could never be let in`,
@@ -29,6 +25,14 @@ export function crossCheck(config: Config): void {
       `loadModel is only for modelControlMode explicit, which is ${config.modelControlMode}`,
     );
   }
+}
+
+function checkGlobs(config: Config, key: "captureModels" | "pinModels"): void {
+  const bad = config[key].find((glob) => !isModelGlob(glob));
+  if (bad === undefined) return;
+  throw new ConfigError(
+    `${key} must hold model names, prefixes such as fraud-* or *, got ${JSON.stringify(bad.slice(0, 80))}`,
+  );
 }
 
 const TRAINER_COMMAND = /^[A-Za-z][A-Za-z0-9_-]{0,62}=\s*\S/;

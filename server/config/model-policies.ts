@@ -1,3 +1,5 @@
+import { matchesGlob } from "../access/glob.ts";
+import { parseSwapPolicy, SWAP_POLICIES, type SwapPolicy } from "../models/swap-policy.ts";
 import {
   ALIASES_ONLY,
   parseVersionPolicy,
@@ -10,10 +12,14 @@ import type { Config } from "./config.ts";
 /** What may differ by model. */
 export interface ModelPolicies {
   readonly versionPolicy: ByModel<VersionPolicy>;
+  readonly swapPolicy: ByModel<SwapPolicy>;
+  readonly isPinned: ByModel<boolean>;
 }
 
 /** @throws ConfigError naming the entry that cannot be read */
-export function readModelPolicies(config: Pick<Config, "versionPolicy">): ModelPolicies {
+export function readModelPolicies(
+  config: Pick<Config, "versionPolicy" | "swapPolicy" | "pinModels">,
+): ModelPolicies {
   return {
     versionPolicy: readByModel(
       {
@@ -24,5 +30,15 @@ export function readModelPolicies(config: Pick<Config, "versionPolicy">): ModelP
       },
       config.versionPolicy,
     ),
+    swapPolicy: readByModel(
+      {
+        key: "swapPolicy",
+        forms: SWAP_POLICIES.join(" or "),
+        parse: parseSwapPolicy,
+        otherwise: "availability",
+      },
+      config.swapPolicy,
+    ),
+    isPinned: (model) => config.pinModels.some((glob) => matchesGlob(glob, model)),
   };
 }

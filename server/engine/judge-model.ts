@@ -36,18 +36,17 @@ export async function judgeModel(
   );
   assertKnownOperators(summary);
   assertRunnable(declared, sessions);
+  const beforeBytes = process.memoryUsage.rss();
   const session = await sessions.open(modelPath, 1).catch((thrown: unknown) => {
     throw new VetRefusal(`the runtime cannot load it: ${shorten(thrown)}`);
   });
   assertSameSignature("manifest", declared, summary.signature);
   const golden = await readGolden(directory);
   await replayGolden(session, golden);
-  return {
-    signature: declared,
-    isBatchable: await proveBatching(session),
-    sampleMs: await timeSample(session, golden),
-    goldenCount: golden.length,
-  };
+  const isBatchable = await proveBatching(session);
+  const sampleMs = await timeSample(session, golden);
+  const loadedBytes = Math.max(0, process.memoryUsage.rss() - beforeBytes);
+  return { signature: declared, isBatchable, sampleMs, goldenCount: golden.length, loadedBytes };
 }
 
 function assertKnownOperators(summary: OnnxSummary): void {

@@ -29,6 +29,7 @@ const UNLOAD_GRACE_MS = 5000;
 export function createNativeEngine(options: NativeOptions): Loader<NativeChannel> {
   return {
     name: "native",
+    costBytes: (weightBytes, { loadedBytes }) => Math.max(weightBytes, loadedBytes),
     load: async (load, onWarming) => {
       const { addon, engineThreads, intraOpThreads } = options;
       const session = await addon.openSession({

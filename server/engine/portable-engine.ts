@@ -32,6 +32,8 @@ const REFILL_FIRST_MS = 1000;
 const REFILL_MAX_MS = 60_000;
 /** A slot that lived this long ends the row. */
 const STEADY_MS = 60_000;
+/** A worker thread before it holds a session. */
+const THREAD_BYTES = 8 * 1024 * 1024;
 /** Longer than any run: Piscina would otherwise terminate a thread inside a native call. */
 const NEVER_MS = 2 ** 31 - 1;
 
@@ -43,6 +45,8 @@ const NEVER_MS = 2 ** 31 - 1;
 export function createPortableEngine(options: PortableOptions): Loader<PortableChannel> {
   return {
     name: "portable",
+    costBytes: (weightBytes, { loadedBytes }) =>
+      options.engineThreads * (THREAD_BYTES + Math.max(weightBytes, loadedBytes)),
     load: async (load, onWarming) => {
       const version = new PortableVersion(options, load);
       await version.start(onWarming);

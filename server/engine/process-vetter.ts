@@ -26,7 +26,7 @@ export interface VetterOptions {
 }
 
 /** Changes when the rules of judgeModel do, so that old verdicts are not believed. */
-const RULES_VERSION = 1;
+const RULES_VERSION = 2;
 /** Another runtime may load what this one refuses, and mix rows where this one does not. */
 const RUNTIME = `${runtimeVersion()} ${process.platform} ${process.arch}`;
 const RSS_POLL_MS = 50;

@@ -21,7 +21,8 @@ const NEXT: Readonly<Record<VersionState, readonly VersionState[]>> = {
   absent: ["downloading"],
   downloading: ["verified"],
   verified: ["vetting"],
-  vetting: ["loading"],
+  // To unloaded: there is no room for it in memory now.
+  vetting: ["loading", "unloaded"],
   loading: ["warming"],
   warming: ["ready"],
   ready: ["draining"],

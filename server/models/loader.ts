@@ -12,6 +12,8 @@ export interface VetReport {
   /** How many golden requests were reproduced. */
   readonly goldenCount: number;
   readonly peakRssBytes: number;
+  /** What the vetting process grew by from before the load to after the runs: one session's worth. */
+  readonly loadedBytes: number;
 }
 
 /** Lets a model in, or says why not. Implementation: server/engine. */
@@ -77,6 +79,11 @@ export interface LoadOptions {
 /** Loads and warms versions. Implementation: server/engine. */
 export interface Loader<Channel> {
   readonly name: string;
+  /**
+   * Memory that a version takes when it is loaded, as far as it can be known before.
+   * @param weightBytes of its files
+   */
+  costBytes(weightBytes: number, report: VetReport): number;
   /** `onWarming` is called once the graph is loaded and the first run begins. */
   load(options: LoadOptions, onWarming: () => void): Promise<LoadedVersion<Channel>>;
 }

@@ -1,15 +1,22 @@
 import { DEFAULT_ALIAS } from "../../protocols/core/names.ts";
 import { InferError } from "../../protocols/core/status.ts";
-import { isAtRest, ModelRecord } from "./model-record.ts";
+import { within } from "../lib/within.ts";
+import { AskQueue } from "./ask-queue.ts";
+import { type Candidate, keyOf, MADE_ROOM, type MemoryRoom, NoRoom } from "./memory-room.ts";
+import { isAtRest, ModelRecord, signatureBefore } from "./model-record.ts";
 import type { Publisher } from "./publication.ts";
+import type { RoomPlan } from "./room-planner.ts";
+import type { ServableId } from "./servable.ts";
 import type { VersionStatus } from "./serving-map.ts";
 import type { WantedModel, WantedSet } from "./source.ts";
 import type { StateBus } from "./state-bus.ts";
+import type { SwapPolicy } from "./swap-policy.ts";
+import { Unloader } from "./unloader.ts";
 import type { VersionBringer } from "./version-bringer.ts";
 import type { VersionPolicy } from "./version-policy.ts";
 import type { LoadedServable } from "./version-record.ts";
 import { VersionRecord } from "./version-record.ts";
-import { effectiveAliases, mergeWanted, surplusVersions } from "./wanted-versions.ts";
+import { mergeWanted, surplusVersions } from "./wanted-versions.ts";
 
 export interface ManagerParts<Channel> {
   readonly bringer: VersionBringer<Channel>;
@@ -22,7 +29,13 @@ export interface ManagerParts<Channel> {
   readonly explicit: Set<string> | null;
   /** The server's policy for a model, where its repository has none. */
   readonly versionPolicy: (model: string) => VersionPolicy;
+  readonly swapPolicy: (model: string) => SwapPolicy;
+  readonly room: MemoryRoom<Channel>;
 }
+
+/** Longest that a swap or a cold load waits for what it pushed out; a run that hangs may hold it. */
+const ROOM_WAIT_MS = 30_000;
+const STILL_IN_USE = "what had to be unloaded first was still in use";
 
 /**
  * Brings what is loaded to what is wanted, one step at a time. Loads run one after another; alias
@@ -32,13 +45,30 @@ export interface ManagerParts<Channel> {
 export class Manager<Channel> {
   readonly #parts: ManagerParts<Channel>;
   readonly #models = new Map<string, ModelRecord<Channel>>();
-  readonly #unloading = new Set<Promise<void>>();
+  readonly #unloader: Unloader<Channel>;
+  readonly #asks = new AskQueue<VersionRecord<Channel>>();
+  /** When a version that waits for room should be looked at again. */
+  #lookAgainMs = Number.POSITIVE_INFINITY;
   #isSynced = false;
   #isReady = false;
   #published: Promise<void> = Promise.resolve();
 
   constructor(parts: ManagerParts<Channel>) {
     this.#parts = parts;
+    const { bringer, publisher, onFault } = parts;
+    this.#unloader = new Unloader({
+      bringer,
+      publisher,
+      publish: () => {
+        this.refresh();
+        return this.#published;
+      },
+      onUnloaded: ({ id }) => {
+        this.#forget(id.model);
+        this.refresh();
+      },
+      onFault,
+    });
   }
 
   get isReady(): boolean {
@@ -67,13 +97,13 @@ export class Manager<Channel> {
     }
     const next = this.#nextLoadable();
     if (next === null) return false;
-    await this.#bring(next.model, next.version, signal);
+    await this.#bring(next, signal);
     return true;
   }
 
   /** When a failed version should be tried again, epoch milliseconds; null when none waits. */
   nextRetryMs(): number | null {
-    let next = Number.POSITIVE_INFINITY;
+    let next = this.#lookAgainMs;
     for (const record of this.#models.values()) {
       for (const version of this.#wantedRecords(record)) {
         if (version.state === "failed") next = Math.min(next, version.retryAtMs);
@@ -95,15 +125,42 @@ export class Manager<Channel> {
     if (action === "load") explicit.add(name);
     else explicit.delete(name);
     // Asking again is a wish to try again, also what failed for good.
-    for (const version of this.#wantedRecords(this.#recordOf(name))) version.retryNow();
+    for (const version of this.#wantedRecords(this.#recordOf(name))) {
+      version.retryNow();
+      if (!version.isReady) this.#asks.add(version, Number.POSITIVE_INFINITY);
+    }
     this.refresh();
+  }
+
+  /** A request waits for a version that loads on request; many may. */
+  ask(name: string, version: number, untilMs: number): void {
+    const record = this.#models.get(name)?.versions.get(version);
+    if (record?.isOnRequest === true) this.#asks.add(record, untilMs);
+  }
+
+  /** null: not known. */
+  statusOf({ model, version }: ServableId): VersionStatus | null {
+    return this.#models.get(model)?.versions.get(version)?.status ?? null;
+  }
+
+  /** Bytes that loaded versions take, as far as known. */
+  get usedBytes(): number {
+    return this.#parts.room.usedBytes(this.#models.values());
+  }
+
+  /** Everything that is known of every version, for the admin port and metrics. */
+  inspect(): readonly VersionRecord<Channel>[] {
+    return [...this.#models.values()].flatMap((record) => [...record.versions.values()]);
   }
 
   /** Nothing of the model is under way or about to be: it serves, or explain() says why not. */
   isSettled(name: string): boolean {
     const nowMs = this.#parts.nowMs();
     return this.#wantedRecords(this.#recordOf(name)).every(
-      (version) => version.isReady || (version.state === "failed" && !version.isLoadable(nowMs)),
+      (version) =>
+        version.isReady ||
+        (version.state === "failed" && !version.isLoadable(nowMs)) ||
+        (version.isOnRequest && !this.#asks.has(version)),
     );
   }
 
@@ -141,15 +198,14 @@ export class Manager<Channel> {
   async unloadAll(): Promise<void> {
     const all = [...this.#models.values()].flatMap((record) => [...record.versions.values()]);
     await Promise.all(all.map((version) => version.servable?.loaded.unload()));
-    await Promise.all(this.#unloading);
+    await this.#unloader.whenIdle();
   }
 
   /** Works out aliases anew and publishes the whole. */
   refresh(): void {
     for (const record of this.#models.values()) {
-      record.aliases = this.#isSelected(record)
-        ? effectiveAliases(record.wanted, record.aliases, (v) => record.isReady(v))
-        : new Map();
+      if (this.#isSelected(record)) record.leadAliases();
+      else record.aliases = new Map();
     }
     this.#isReady ||= this.#isSynced && this.#allServe();
     this.#published = this.#parts.publisher.publish({
@@ -161,15 +217,21 @@ export class Manager<Channel> {
   #want(model: WantedModel): void {
     const record = this.#models.get(model.name) ?? new ModelRecord<Channel>(model.name);
     this.#models.set(model.name, record);
+    record.swapPolicy = this.#parts.swapPolicy(model.name);
     record.want(model, model.versionPolicy ?? this.#parts.versionPolicy(model.name));
+    this.#addMissing(record);
+  }
+
+  #addMissing(record: ModelRecord<Channel>): void {
+    const { bus, nowMs } = this.#parts;
     for (const version of record.selected) {
-      const manifestSha256 = model.versions.get(version) as string;
+      const manifestSha256 = record.reading.versions.get(version) as string;
       const known = record.versions.get(version);
       if (known !== undefined && known.manifestSha256 === manifestSha256) continue;
       // A number never changes its bytes; should it, what is under way or loaded is finished first.
       if (known !== undefined && !isAtRest(known.state)) continue;
-      const id = { model: model.name, version };
-      record.versions.set(version, new VersionRecord(id, manifestSha256, this.#parts.bus));
+      const id = { model: record.name, version };
+      record.versions.set(version, new VersionRecord(id, manifestSha256, bus, nowMs));
     }
   }
 
@@ -194,14 +256,57 @@ export class Manager<Channel> {
     return record.selected.flatMap((v) => record.versions.get(v) ?? []);
   }
 
-  #nextLoadable(): { model: ModelRecord<Channel>; version: VersionRecord<Channel> } | null {
-    const nowMs = this.#parts.nowMs();
-    for (const model of this.#models.values()) {
-      for (const version of this.#wantedRecords(model)) {
-        if (version.isLoadable(nowMs)) return { model, version };
+  /** What to bring up next, by turn; what cannot be now says why in its status. */
+  #nextLoadable(): Candidate<Channel> | null {
+    this.#lookAgainMs = Number.POSITIVE_INFINITY;
+    for (const candidate of this.#candidates()) {
+      // What it takes is found out on the way.
+      if (candidate.version.costBytes === null) return candidate;
+      const plan = this.#plan(candidate);
+      if (plan.kind === "fits") return candidate;
+      if (plan.kind === "wait") {
+        this.#lookAgainMs = Math.min(this.#lookAgainMs, plan.untilMs);
+        // First asked, first served: a smaller one behind it must not take what becomes free.
+        if (candidate.isAsked) return null;
+        continue;
       }
+      this.#putAside(candidate, plan);
     }
     return null;
+  }
+
+  #putAside(candidate: Candidate<Channel>, plan: RoomPlan): void {
+    const { version } = candidate;
+    const reason = this.#parts.room.explain(candidate, plan);
+    if (plan.kind === "never") version.fail(reason, false);
+    else version.putOff(reason);
+    this.#asks.remove(version);
+    this.refresh();
+  }
+
+  #plan(candidate: Candidate<Channel>): RoomPlan {
+    return this.#parts.room.plan(candidate, this.#models.values());
+  }
+
+  /** What may be brought up now: what was asked for, then pinned models, then the others. */
+  #candidates(): readonly Candidate<Channel>[] {
+    const nowMs = this.#parts.nowMs();
+    const asked = this.#asks.list(nowMs);
+    const all: Candidate<Channel>[] = [];
+    for (const model of this.#models.values()) {
+      for (const version of this.#wantedRecords(model)) {
+        const isAsked = this.#asks.has(version);
+        const isPutOff = version.isOnRequest && !isAsked && version.state !== "failed";
+        if (version.isLoadable(nowMs) && !isPutOff) all.push({ model, version, isAsked });
+      }
+    }
+    const { room } = this.#parts;
+    if (!room.hasBudget) return all;
+    const turnOf = ({ model, version, isAsked }: Candidate<Channel>) => {
+      if (isAsked) return asked.indexOf(version);
+      return room.isPinned(model.name) ? asked.length : asked.length + 1;
+    };
+    return all.sort((a, b) => turnOf(a) - turnOf(b));
   }
 
   /**
@@ -216,26 +321,67 @@ export class Manager<Channel> {
       this.#wantedRecords(record).every(
         (version) => version.retryAtMs === Number.POSITIVE_INFINITY,
       );
-    const waiting = wanted.filter((record) => record.readyVersions().length === 0);
+    const isServed = (record: ModelRecord<Channel>) =>
+      record.readyVersions().length > 0 ||
+      this.#wantedRecords(record).every((version) => version.isAwaitable);
+    const waiting = wanted.filter((record) => !isServed(record));
     return waiting.every(isRefused) && (wanted.length === 0 || waiting.length < wanted.length);
   }
 
-  async #bring(
-    model: ModelRecord<Channel>,
-    version: VersionRecord<Channel>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const champion = model.wanted.aliases.get(DEFAULT_ALIAS);
-    const serving = model.aliases.get(DEFAULT_ALIAS);
-    // A rollback goes to a lower number, and back to what clients knew.
-    const takesOver = version.id.version === champion && serving !== undefined;
-    const replaced =
-      takesOver && version.id.version > serving
-        ? (model.versions.get(serving)?.report?.signature ?? null)
-        : null;
-    await this.#parts.bringer.bring(version, replaced, () => this.refresh(), signal);
+  async #bring(candidate: Candidate<Channel>, signal: AbortSignal): Promise<void> {
+    const { model, version } = candidate;
+    await this.#parts.bringer.bring(
+      {
+        record: version,
+        replaced: signatureBefore(model, version),
+        onStep: () => this.refresh(),
+        makeRoom: () => this.#makeRoom(candidate),
+      },
+      signal,
+    );
+    if (!version.isReady && version.state !== "unloaded") this.#addMissing(model);
+    if (version.isReady || version.state === "failed") this.#asks.remove(version);
     this.refresh();
     await this.#published;
+  }
+
+  /** @throws NoRoom where it has to wait, Error where it cannot ever fit */
+  async #makeRoom(candidate: Candidate<Channel>): Promise<void> {
+    await this.#breakBefore(candidate);
+    for (;;) {
+      const plan = this.#plan(candidate);
+      const { version } = candidate;
+      if (plan.kind === "never") throw new Error(this.#parts.room.explain(candidate, plan));
+      if (plan.kind !== "fits") {
+        const isOnRequest = plan.kind === "full" || version.isOnRequest;
+        throw new NoRoom(this.#parts.room.explain(candidate, plan), isOnRequest);
+      }
+      if (plan.evict.length === 0) return;
+      await this.#evict(this.inspect().filter((each) => plan.evict.includes(keyOf(each))));
+    }
+  }
+
+  /** swapPolicy resource: what serves now goes, and requests wait for what comes. */
+  async #breakBefore({ model, version }: Candidate<Channel>): Promise<void> {
+    if (model.swapPolicy !== "resource") return;
+    if (version.id.version !== model.wanted.aliases.get(DEFAULT_ALIAS)) return;
+    const old = [...model.versions.values()].filter(
+      (each) => each.isReady && !model.selected.includes(each.id.version),
+    );
+    if (old.length === 0) return;
+    version.isOnRequest = true;
+    // Tried again it would end the service again.
+    version.isLastTry = true;
+    const unloads = old.map((each) => this.#unloader.start(each, null));
+    await within(ROOM_WAIT_MS, Promise.all(unloads), STILL_IN_USE);
+  }
+
+  async #evict(victims: readonly VersionRecord<Channel>[]): Promise<void> {
+    const unloads = victims.map((victim) => {
+      victim.isOnRequest = true;
+      return this.#unloader.start(victim, MADE_ROOM);
+    });
+    await within(ROOM_WAIT_MS, Promise.all(unloads), STILL_IN_USE);
   }
 
   #startSurplusUnload(record: ModelRecord<Channel>): boolean {
@@ -243,26 +389,8 @@ export class Manager<Channel> {
     const [surplus] = surplusVersions(wanted, record.aliases, record.readyVersions());
     if (surplus === undefined) return false;
     const version = record.versions.get(surplus) as VersionRecord<Channel>;
-    version.enter("draining");
-    this.refresh();
-    const unloading = this.#unload(version)
-      .catch((thrown: unknown) => this.#parts.onFault(thrown))
-      .finally(() => this.#unloading.delete(unloading));
-    this.#unloading.add(unloading);
+    void this.#unloader.start(version, null);
     return true;
-  }
-
-  /** Waits for every thread to let go, then frees. Runs beside further steps. */
-  async #unload(version: VersionRecord<Channel>): Promise<void> {
-    const servable = version.servable as LoadedServable<Channel>;
-    await this.#published;
-    await this.#parts.publisher.whenReleased(servable);
-    await servable.loaded.unload();
-    this.#parts.bringer.forget(servable);
-    version.servable = null;
-    version.enter("unloaded");
-    this.#forget(version.id.model);
-    this.refresh();
   }
 
   #forget(name: string): void {

@@ -1,10 +1,15 @@
+import { DEFAULT_ALIAS, PREVIOUS_ALIAS } from "../../protocols/core/names.ts";
+import type { Signature } from "../../protocols/core/signature.ts";
 import type { VersionState } from "./lifecycle.ts";
 import type { PublishedModel } from "./publication.ts";
-import type { VersionStatus } from "./serving-map.ts";
+import type { OnRequest, VersionStatus } from "./serving-map.ts";
 import type { WantedModel } from "./source.ts";
+import type { SwapPolicy } from "./swap-policy.ts";
 import { ALIASES_ONLY, selectVersions, type VersionPolicy } from "./version-policy.ts";
 import type { LoadedServable, VersionRecord } from "./version-record.ts";
-import { withDefaultAlias } from "./wanted-versions.ts";
+import { effectiveAliases, withDefaultAlias } from "./wanted-versions.ts";
+
+const NONE_ON_REQUEST: readonly (readonly [string, OnRequest])[] = [];
 
 /** What the manager knows of one model: what is wanted of it, and its versions in their states. */
 export class ModelRecord<Channel> {
@@ -12,9 +17,11 @@ export class ModelRecord<Channel> {
   readonly versions = new Map<number, VersionRecord<Channel>>();
   /** Where each alias leads now, to versions that are ready. */
   aliases: ReadonlyMap<string, number> = new Map();
+  swapPolicy: SwapPolicy = "availability";
   #reading: WantedModel;
   #wanted: WantedModel;
   #selected: readonly number[] = [];
+  #lastChampion: number | null = null;
 
   constructor(name: string) {
     this.name = name;
@@ -34,14 +41,20 @@ export class ModelRecord<Channel> {
 
   /** Versions that should be loaded, in the order in which they are brought up. */
   get selected(): readonly number[] {
-    return this.#selected;
+    const standIn = this.#standIn();
+    return standIn === null ? this.#selected : [...this.#selected, standIn];
+  }
+
+  /** What the champion led to last. */
+  get lastChampion(): number | null {
+    return this.#lastChampion;
   }
 
   /** Takes a new reading; forgets versions that nothing wants and that hold nothing. */
   want(reading: WantedModel, policy: VersionPolicy): void {
     this.#reading = reading;
     this.#wanted = withDefaultAlias(reading, policy);
-    this.#selected = selectVersions(this.#wanted, policy);
+    this.#selected = selectVersions(this.#inMemory(), policy);
     this.dropForgotten();
   }
 
@@ -49,6 +62,15 @@ export class ModelRecord<Channel> {
     const { name } = this;
     const nothing = { name, versions: new Map(), aliases: new Map(), versionPolicy: null };
     this.want(nothing, ALIASES_ONLY);
+  }
+
+  /** Works out anew where aliases lead. */
+  leadAliases(): void {
+    const isReady = (version: number) => this.isReady(version);
+    const isOnRequest = (version: number) => this.versions.get(version)?.isAwaitable ?? false;
+    const standIn = this.swapPolicy === "resource" ? this.#lastChampion : null;
+    this.aliases = effectiveAliases(this.#wanted, this.aliases, isReady, isOnRequest, standIn);
+    this.#lastChampion = this.aliases.get(DEFAULT_ALIAS) ?? this.#lastChampion;
   }
 
   /** Nothing is wanted of it and nothing is left of it. */
@@ -77,12 +99,45 @@ export class ModelRecord<Channel> {
       if (version.isReady && version.servable !== null) versions.set(number, version.servable);
     }
     const pendingAliases = [...this.#wanted.aliases.keys()].filter((alias) => !aliases.has(alias));
-    return { name, aliases, pendingAliases, versions, statuses: this.statuses() };
+    const onRequest = this.#onRequest();
+    return { name, aliases, pendingAliases, onRequest, versions, statuses: this.statuses() };
+  }
+
+  /** Numbers, and aliases that lead nowhere yet, of versions that a request may wait for. */
+  #onRequest(): readonly (readonly [string, OnRequest])[] {
+    const waiting = new Map<number, OnRequest>();
+    for (const { id, isAwaitable, report } of this.versions.values()) {
+      if (!isAwaitable) continue;
+      waiting.set(id.version, { version: id.version, signature: report?.signature ?? null });
+    }
+    if (waiting.size === 0) return NONE_ON_REQUEST;
+    const aliases = [...this.#wanted.aliases].flatMap(([alias, target]) => {
+      const onRequest = this.aliases.has(alias) ? undefined : waiting.get(target);
+      return onRequest === undefined ? [] : [[alias, onRequest] as const];
+    });
+    return [...[...waiting].map(([version, each]) => [String(version), each] as const), ...aliases];
+  }
+
+  /** Under `resource`, what only `previous` leads to waits on the disk. */
+  #inMemory(): WantedModel {
+    if (this.swapPolicy === "availability") return this.#wanted;
+    const aliases = new Map(this.#wanted.aliases);
+    aliases.delete(PREVIOUS_ALIAS);
+    return { ...this.#wanted, aliases };
+  }
+
+  /** Under `resource`: the old champion comes back when the new one, for which it went, failed. */
+  #standIn(): number | null {
+    const champion = this.#wanted.aliases.get(DEFAULT_ALIAS);
+    const last = this.#lastChampion;
+    if (this.swapPolicy === "availability" || champion === undefined || last === null) return null;
+    const hasFailed = this.versions.get(champion)?.state === "failed";
+    return hasFailed && this.#reading.versions.has(last) ? last : null;
   }
 
   /** Drops versions that nothing wants and that hold nothing; what is under way is kept to its end. */
   dropForgotten(): void {
-    const wanted = new Set(this.#selected);
+    const wanted = new Set(this.selected);
     for (const [number, { state }] of this.versions) {
       if (isAtRest(state) && !wanted.has(number)) this.versions.delete(number);
     }
@@ -92,4 +147,16 @@ export class ModelRecord<Channel> {
 /** Nothing of it is in memory, and nothing is under way. */
 export function isAtRest(state: VersionState): boolean {
   return state === "absent" || state === "failed" || state === "unloaded";
+}
+
+/** The signature that clients of the champion know, where `version` takes over from an older one. */
+export function signatureBefore<Channel>(
+  { wanted, aliases, versions }: ModelRecord<Channel>,
+  { id }: VersionRecord<Channel>,
+): Signature | null {
+  const serving = aliases.get(DEFAULT_ALIAS);
+  const takesOver = id.version === wanted.aliases.get(DEFAULT_ALIAS) && serving !== undefined;
+  // A rollback goes to a lower number, and back to what clients knew.
+  if (!takesOver || id.version < serving) return null;
+  return versions.get(serving)?.report?.signature ?? null;
 }

@@ -1,4 +1,4 @@
-import type { VersionStatus } from "./serving-map.ts";
+import type { OnRequest, VersionStatus } from "./serving-map.ts";
 import type { LoadedServable } from "./version-record.ts";
 
 /** What the serving threads should serve now. */
@@ -12,6 +12,8 @@ export interface PublishedModel<Channel> {
   readonly aliases: ReadonlyMap<string, number>;
   /** Aliases of the repository that lead nowhere yet. */
   readonly pendingAliases: readonly string[];
+  /** Aliases and numbers that lead to a version that a request makes load. */
+  readonly onRequest: readonly (readonly [string, OnRequest])[];
   readonly versions: ReadonlyMap<number, LoadedServable<Channel>>;
   readonly statuses: readonly VersionStatus[];
 }

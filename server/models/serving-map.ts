@@ -1,5 +1,6 @@
 import type { ModelRef } from "../../protocols/core/infer.ts";
 import { DEFAULT_ALIAS, isVersion } from "../../protocols/core/names.ts";
+import type { Signature } from "../../protocols/core/signature.ts";
 import { InferError } from "../../protocols/core/status.ts";
 import type { LeaseCounter } from "./lease.ts";
 import type { VersionState } from "./lifecycle.ts";
@@ -12,12 +13,21 @@ export interface VersionStatus {
   readonly reason: string | null;
 }
 
+/** A version that a request makes load. */
+export interface OnRequest {
+  readonly version: number;
+  /** null: it has not been vetted. */
+  readonly signature: Signature | null;
+}
+
 export interface ServingModel {
   readonly name: string;
   /** Aliases that lead to a version that serves. */
   readonly aliases: ReadonlyMap<string, number>;
   /** Aliases that are known and lead to no version that serves yet. */
   readonly pendingAliases: ReadonlySet<string>;
+  /** Aliases and numbers that lead to a version that a request makes load. */
+  readonly onRequest: ReadonlyMap<string, OnRequest>;
   /** Versions that serve, ascending. */
   readonly versions: ReadonlyMap<number, LeaseCounter>;
   /** Every version the server knows of, ascending. */
@@ -49,6 +59,13 @@ export class ServingMap {
   find(ref: ModelRef): LeaseCounter | null {
     const model = this.models.get(ref.name);
     return model === undefined ? null : findCounter(model, ref.version);
+  }
+
+  /** The version that a reference would reach, had it been loaded; null: none that loads on request. */
+  findOnRequest(ref: ModelRef): OnRequest | null {
+    const onRequest = this.models.get(ref.name)?.onRequest;
+    if (onRequest === undefined || onRequest.size === 0) return null;
+    return onRequest.get(ref.version ?? DEFAULT_ALIAS) ?? null;
   }
 
   /**
@@ -89,10 +106,10 @@ function explainMissing(model: ServingModel, asked: string | null): InferError {
     );
   }
   const status = model.statuses.find((s) => String(s.version) === asked);
-  if (status !== undefined && status.state !== "unloaded") {
+  if (status !== undefined && (status.state !== "unloaded" || model.onRequest.has(asked))) {
     return new InferError(
       "model-not-ready",
-      `model '${model.name}' version ${status.version} is ${status.state}, not ready`,
+      `model '${model.name}' version ${status.version} is ${status.state}, not ready${status.reason === null ? "" : ` (${status.reason})`}`,
       { retryAfterMs: 1000 },
     );
   }

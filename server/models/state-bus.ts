@@ -7,6 +7,8 @@ export interface StateEvent {
   readonly from: VersionState;
   readonly to: VersionState;
   readonly reason: string | null;
+  /** Epoch milliseconds. */
+  readonly atMs: number;
 }
 
 type StateListener = (event: StateEvent) => void;

@@ -5,6 +5,7 @@ import { parseManifest } from "../../protocols/repository/documents.ts";
 import { describeFailure } from "../lib/describe-failure.ts";
 import type { Loader, VetReport, Vetter } from "./loader.ts";
 import { VetRefusal } from "./loader.ts";
+import { NoRoom } from "./memory-room.ts";
 import type { ServableId, ServableInfo } from "./servable.ts";
 import type { LocalVersion, Source } from "./source.ts";
 import type { LoadedServable, VersionRecord } from "./version-record.ts";
@@ -21,13 +22,24 @@ export interface BringerParts<Channel> {
   readonly vetter: Vetter;
   readonly loader: Loader<Channel>;
   readonly slots: SlotAllocator;
-  readonly nowMs: () => number;
+  readonly weightBytesOf: (version: LocalVersion) => Promise<number>;
   readonly maxQueue: number;
   readonly maxBatchRows: number;
   /** Told the whole of a failure, for the log; the version's status holds a short form. */
   readonly onFailure: (id: ServableId, thrown: unknown) => void;
   /** Stops here for ever in kill tests; does nothing otherwise. */
   readonly pause: (point: string) => Promise<void>;
+}
+
+/** One version on its way. */
+export interface BringOrder<Channel> {
+  readonly record: VersionRecord<Channel>;
+  /** Signature of the version that this one takes over from, null for none. */
+  readonly replaced: Signature | null;
+  /** Called after each change of state. */
+  readonly onStep: () => void;
+  /** Called once it is vetted, before it loads. Rejects with NoRoom, or with why it may never load. */
+  readonly makeRoom: () => Promise<void>;
 }
 
 const PLATFORM = "onnx_onnxv1";
@@ -43,17 +55,11 @@ export class VersionBringer<Channel> {
 
   /**
    * Never rejects: a failure ends in the record's `failed` state with its reason, and nothing else
-   * changes.
-   * @param replaced signature of the version that this one takes over from, null for none
-   * @param onStep called after each change of state
+   * changes. Where there is no room it ends in `unloaded`.
    */
-  async bring(
-    record: VersionRecord<Channel>,
-    replaced: Signature | null,
-    onStep: () => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { source, vetter, nowMs, pause } = this.#parts;
+  async bring(order: BringOrder<Channel>, signal: AbortSignal): Promise<void> {
+    const { record, replaced, onStep, makeRoom } = order;
+    const { source, vetter, loader, weightBytesOf, pause } = this.#parts;
     const enter = (
       state: "downloading" | "verified" | "vetting" | "loading" | "warming" | "ready",
       note: string | null = null,
@@ -70,22 +76,30 @@ export class VersionBringer<Channel> {
       enter("vetting");
       await pause("vetting");
       const report = await vetter.vet(local, signal);
+      record.report = report;
       await assertReplaceable(local, report, replaced);
+      record.costBytes ??= loader.costBytes(await weightBytesOf(local), report);
+      signal.throwIfAborted();
+      await makeRoom();
       signal.throwIfAborted();
       enter("loading");
       await pause("loading");
       record.servable = await this.#load(record, local, report, () => {
         if (record.state === "loading") enter("warming");
       });
-      record.report = report;
       if (record.state === "loading") enter("warming");
       await pause("publishing");
       enter("ready", local.hints?.note ?? null);
     } catch (thrown) {
       // The server stops: nothing failed, and nobody will ask again.
       if (signal.aborted) return;
-      this.#parts.onFailure(record.id, thrown);
-      record.fail(describeFailure(thrown), thrown instanceof VetRefusal, nowMs());
+      if (thrown instanceof NoRoom) {
+        record.enter("unloaded", thrown.message);
+        if (thrown.isOnRequest) record.putOff(thrown.message);
+      } else {
+        this.#parts.onFailure(record.id, thrown);
+        record.fail(describeFailure(thrown), thrown instanceof VetRefusal);
+      }
       onStep();
     }
   }

@@ -18,17 +18,27 @@ export class VersionRecord<Channel> {
   readonly id: ServableId;
   readonly manifestSha256: string;
   readonly #bus: StateBus;
+  readonly #nowMs: () => number;
   #state: VersionState = "absent";
   #reason: string | null = null;
   #attempts = 0;
   #retryAtMs = 0;
+  #sinceMs: number;
   servable: LoadedServable<Channel> | null = null;
   report: VetReport | null = null;
+  /** Memory that it takes when loaded, as far as known; null until it was vetted. */
+  costBytes: number | null = null;
+  /** It is wanted, but loads only when a request asks for it; requests wait for it. */
+  isOnRequest = false;
+  /** Should it fail now, it is not tried again by itself. */
+  isLastTry = false;
 
-  constructor(id: ServableId, manifestSha256: string, bus: StateBus) {
+  constructor(id: ServableId, manifestSha256: string, bus: StateBus, nowMs: () => number) {
     this.id = id;
     this.manifestSha256 = manifestSha256;
     this.#bus = bus;
+    this.#nowMs = nowMs;
+    this.#sinceMs = nowMs();
   }
 
   get state(): VersionState {
@@ -43,6 +53,25 @@ export class VersionRecord<Channel> {
     return this.#state === "ready";
   }
 
+  /** When it entered its state, epoch milliseconds. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  /** When it became ready, epoch milliseconds; now where it is not. */
+  get readySinceMs(): number {
+    return this.isReady ? this.#sinceMs : this.#nowMs();
+  }
+
+  /** A request may wait for it. */
+  get isAwaitable(): boolean {
+    return this.isOnRequest && this.#state !== "failed" && this.#state !== "ready";
+  }
+
+  get takesMemory(): boolean {
+    return this.servable !== null || this.#state === "loading" || this.#state === "warming";
+  }
+
   /** When a failed version may be tried again; Infinity when trying cannot help. */
   get retryAtMs(): number {
     return this.#retryAtMs;
@@ -51,6 +80,7 @@ export class VersionRecord<Channel> {
   /** Forgets that trying again was put off or ruled out. */
   retryNow(): void {
     this.#retryAtMs = 0;
+    this.isLastTry = false;
   }
 
   isLoadable(nowMs: number): boolean {
@@ -64,15 +94,27 @@ export class VersionRecord<Channel> {
     assertTransition(from, to);
     this.#state = to;
     this.#reason = reason;
-    if (to === "ready") this.#attempts = 0;
-    this.#bus.publish({ id: this.id, from, to, reason });
+    this.#sinceMs = this.#nowMs();
+    if (to === "ready") {
+      this.#attempts = 0;
+      this.isOnRequest = false;
+    }
+    this.#bus.publish({ id: this.id, from, to, reason, atMs: this.#sinceMs });
   }
 
   /** Retries back off from 1 s to 60 s and never stop, unless the bytes themselves are at fault. */
-  fail(reason: string, isFinal: boolean, nowMs: number): void {
+  fail(reason: string, isFinal: boolean): void {
     const delayMs = Math.min(RETRY_FIRST_MS * 2 ** this.#attempts, RETRY_MAX_MS);
     this.#attempts += 1;
-    this.#retryAtMs = isFinal ? Number.POSITIVE_INFINITY : nowMs + delayMs;
+    this.#retryAtMs =
+      isFinal || this.isLastTry ? Number.POSITIVE_INFINITY : this.#nowMs() + delayMs;
     this.enter("failed", reason);
+  }
+
+  /** Puts it off until a request asks for it. REQUIRES: it is at rest. */
+  putOff(reason: string): void {
+    this.isOnRequest = true;
+    if (this.#state === "failed") this.enter("unloaded", reason);
+    else this.#reason = reason;
   }
 }

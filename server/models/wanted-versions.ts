@@ -23,12 +23,16 @@ export function withDefaultAlias(model: WantedModel, policy: VersionPolicy): Wan
 /**
  * Where each alias leads: to its target once that is ready, until then to where it led before (make
  * before break). An alias that never led anywhere stays out, but for the champion: after a restart
- * the version before it serves while the new one is not there, or was refused.
+ * the version before it serves while the new one is not there, or was refused. One that loads on
+ * request has no stand-in: asking for it must bring it, not another.
+ * @param lastChampion what the champion led to last, where that may stand in; null: only `previous`
  */
 export function effectiveAliases(
   model: Pick<WantedModel, "aliases">,
   before: ReadonlyMap<string, number>,
   isReady: (version: number) => boolean,
+  isOnRequest: (version: number) => boolean = () => false,
+  lastChampion: number | null = null,
 ): ReadonlyMap<string, number> {
   const aliases = new Map<string, number>();
   for (const [alias, target] of model.aliases) {
@@ -36,10 +40,12 @@ export function effectiveAliases(
     if (isReady(target)) aliases.set(alias, target);
     else if (old !== undefined && isReady(old)) aliases.set(alias, old);
   }
-  const previous = model.aliases.get(PREVIOUS_ALIAS);
-  if (!aliases.has(DEFAULT_ALIAS) && model.aliases.has(DEFAULT_ALIAS)) {
-    if (previous !== undefined && isReady(previous)) aliases.set(DEFAULT_ALIAS, previous);
-  }
+  const champion = model.aliases.get(DEFAULT_ALIAS);
+  if (aliases.has(DEFAULT_ALIAS) || champion === undefined || isOnRequest(champion)) return aliases;
+  const standIn = [model.aliases.get(PREVIOUS_ALIAS), lastChampion ?? undefined].find(
+    (version) => version !== undefined && isReady(version),
+  );
+  if (standIn !== undefined) aliases.set(DEFAULT_ALIAS, standIn);
   return aliases;
 }
 

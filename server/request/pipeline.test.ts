@@ -55,6 +55,9 @@ describe("pipeline", () => {
   let jobs: Job[];
   let recorded: { slot: number; protocol: Protocol; outcome: RequestOutcome }[];
   let captured: AnsweredPrediction[];
+  let loads: string[];
+  let coldLoad: Deferred<void> | null;
+  let map: ServingMap;
   let inFlight: number;
   let overload: InferError | TypeError | null;
   let pipeline: Pipeline;
@@ -64,6 +67,8 @@ describe("pipeline", () => {
     jobs = [];
     recorded = [];
     captured = [];
+    loads = [];
+    coldLoad = null;
     inFlight = 0;
     overload = null;
     counter = new LeaseCounter({
@@ -83,10 +88,11 @@ describe("pipeline", () => {
       name: "m",
       aliases: new Map([["champion", 1]]),
       pendingAliases: new Set(["canary"]),
+      onRequest: new Map(),
       versions: new Map([[1, counter]]),
       statuses: [],
     };
-    const map = new ServingMap(1, new Map([["m", model]]));
+    map = new ServingMap(1, new Map([["m", model]]));
     pipeline = new Pipeline({
       serving: () => map,
       gauge: {
@@ -99,6 +105,12 @@ describe("pipeline", () => {
       bytes: new ByteBudget(new SharedArrayBuffer(8), 100),
       recorder: { record: (slot, protocol, outcome) => recorded.push({ slot, protocol, outcome }) },
       limits: DEFAULT_LIMITS,
+      coldLoads: {
+        load: async (model, version) => {
+          loads.push(`${model}/${version}`);
+          await (coldLoad as Deferred<void>).promise;
+        },
+      },
       capture: {
         takeInputs: (_info, inferenceId, inputs) => (inferenceId === "skip" ? null : inputs),
         put: (prediction) => captured.push(prediction),
@@ -280,6 +292,34 @@ describe("pipeline", () => {
     assert.deepEqual([none, byHeader], [null, nowMs + 1000]);
     assert.ok(typeof byTimeout === "number" && byTimeout >= nowMs + 5000, `${byTimeout}`);
     await failsWith(infer("schedule:-1"), "invalid-argument");
+    atRest();
+  });
+
+  it("waits for a version that loads on request, with what it read before", async () => {
+    const [model] = map.models.values();
+    assert.ok(model !== undefined);
+    const warm = map;
+    const cold = {
+      ...model,
+      aliases: new Map<string, number>(),
+      onRequest: new Map([["champion", { version: 1, signature: null }]]),
+      versions: new Map<number, LeaseCounter>(),
+    };
+    map = new ServingMap(2, new Map([["m", cold]]));
+    coldLoad = createDeferred<void>();
+    const call = infer("good");
+    const refused = infer("bad");
+    await failsWith(refused, "invalid-argument");
+    assert.deepEqual([loads, runs.length], [["m/1"], 0]);
+    map = warm;
+    coldLoad.resolve();
+    await new Promise(setImmediate);
+    runs.at(-1)?.resolve(RESULT);
+    assert.equal(await call, "m/1 r");
+    map = new ServingMap(3, new Map([["m", cold]]));
+    coldLoad = createDeferred<void>();
+    coldLoad.reject(new InferError("model-not-ready", "no room"));
+    await failsWith(infer("good"), "model-not-ready");
     atRest();
   });
 

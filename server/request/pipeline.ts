@@ -14,6 +14,7 @@ import type { ServingMap } from "../models/serving-map.ts";
 import { admit, findFull, type QueueGauge } from "./admit.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { CaptureTap } from "./capture-tap.ts";
+import { type ColdLoads, decoded, startCold } from "./cold-start.ts";
 import { InferenceIds } from "./inference-ids.ts";
 import { validate } from "./validate.ts";
 
@@ -59,6 +60,8 @@ export interface PipelineParts {
   readonly limits: Limits;
   /** null: nothing is captured. */
   readonly capture: CaptureTap | null;
+  /** null: nothing loads on request. */
+  readonly coldLoads: ColdLoads | null;
 }
 
 /** The counter row of requests that reached no servable. */
@@ -100,7 +103,7 @@ export class Pipeline {
     try {
       counter = this.#parts.serving().resolve(call.ref);
     } catch (thrown) {
-      return Promise.reject(this.#recordFailure(NO_SLOT, call.protocol, startMs, thrown));
+      return this.#inferCold(call, startMs, thrown);
     }
     const { info } = counter.servable;
     const overload = this.#overloadOf(counter.servable, call.deadlineEpochMs);
@@ -123,6 +126,29 @@ export class Pipeline {
     const overload = this.#overloadOf(counter.servable, deadlineEpochMs);
     if (overload === null) return null;
     return this.#recordFailure(counter.servable.info.slot, protocol, startMs, overload);
+  }
+
+  /** What is not in memory may load on request. Decodes before it yields, as `infer` does. */
+  async #inferCold<In, Out>(
+    call: InferCall<In, Out>,
+    startMs: number,
+    missing: unknown,
+  ): Promise<Out> {
+    const { serving, coldLoads, limits } = this.#parts;
+    const { ref, deadlineEpochMs, protocol } = call;
+    let counter: LeaseCounter;
+    let codec: InferCodec<In, Out>;
+    try {
+      const cold = serving().findOnRequest(ref);
+      if (coldLoads === null || cold === null) throw missing;
+      const { signature } = cold;
+      codec = decoded(call.codec.decode(call.wire, limits, signature ?? undefined), call.codec);
+      await startCold(coldLoads, serving, ref, deadlineEpochMs);
+      counter = serving().resolve(ref);
+    } catch (thrown) {
+      throw this.#recordFailure(NO_SLOT, protocol, startMs, thrown);
+    }
+    return this.#compute({ ...call, codec }, startMs, counter);
   }
 
   #overloadOf(servable: Servable, deadlineEpochMs: number | null): InferError | null {

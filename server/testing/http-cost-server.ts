@@ -76,6 +76,7 @@ function createContext(records: readonly KeyRecord[]): ServingContext {
       recorder: new CounterWriter(createCounterBlock()),
       limits: DEFAULT_LIMITS,
       capture: null,
+      coldLoads: null,
     }),
     gatekeeper:
       records.length === 0
@@ -97,6 +98,7 @@ function servingMap(): ServingMap {
     name,
     aliases: new Map([["champion", 1]]),
     pendingAliases: new Set<string>(),
+    onRequest: new Map(),
     versions: new Map([[1, counter]]),
     statuses: [],
   };

@@ -7,7 +7,7 @@ import type { EngineChannel } from "../engine/connect.ts";
 import type { LogLevel } from "../lib/log.ts";
 import type { TlsFiles } from "../lib/tls-pair.ts";
 import type { ServableInfo, ServableKey } from "../models/servable.ts";
-import type { VersionStatus } from "../models/serving-map.ts";
+import type { OnRequest, VersionStatus } from "../models/serving-map.ts";
 import type { CaptureChannel } from "../observe/capture/capture-messages.ts";
 
 /** Messages between the control thread and the serving threads. Every field is always present. */
@@ -60,6 +60,8 @@ export interface ModelNotice {
   readonly name: string;
   readonly aliases: readonly (readonly [string, number])[];
   readonly pendingAliases: readonly string[];
+  /** Aliases and numbers that lead to a version that a request makes load. */
+  readonly onRequest: readonly (readonly [string, OnRequest])[];
   readonly versions: readonly (readonly [number, ServableKey])[];
   readonly statuses: readonly VersionStatus[];
 }
@@ -82,6 +84,8 @@ export type ToThread =
   | { readonly kind: "steered"; readonly callId: number; readonly error: SteerError | null }
   /** Read the certificate files again. */
   | { readonly kind: "renew-certificate"; readonly renewal: number }
+  /** The answer to `cold-load`; no error: this thread has been told to serve the version. */
+  | { readonly kind: "cold-loaded"; readonly callId: number; readonly error: SteerError | null }
   /** Report not ready, and go on serving. */
   | { readonly kind: "unready" }
   /** Stop accepting, answer what is in flight, close, end. */
@@ -107,5 +111,12 @@ export type FromThread =
       readonly action: "load" | "unload";
       readonly model: string;
       readonly principal: string;
+    }
+  /** A request waits for a version that loads on request. */
+  | {
+      readonly kind: "cold-load";
+      readonly callId: number;
+      readonly model: string;
+      readonly version: number;
     }
   | { readonly kind: "stopped"; readonly isClean: boolean };

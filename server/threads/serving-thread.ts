@@ -29,6 +29,7 @@ import type { Listener, ServingContext } from "../transport/serving-context.ts";
 import type { FromThread, ThreadBirth, ToThread } from "./messages.ts";
 import { CounterWriter } from "./shared-counters.ts";
 import { SharedGauge } from "./shared-gauge.ts";
+import { ThreadColdLoads } from "./thread-cold-loads.ts";
 import { ThreadServing } from "./thread-serving.ts";
 
 const BODY_TIMEOUT_MS = 30_000;
@@ -39,6 +40,7 @@ class ServingThread {
   readonly #serving: ThreadServing;
   readonly #log: Logger;
   readonly #capture: ThreadCapture | null;
+  readonly #coldLoads = new ThreadColdLoads((message) => this.#tell(message));
   readonly #steerCalls = new Map<number, Deferred<void>>();
   #keys: KeyGatekeeper | null = null;
   #listener: Listener | null = null;
@@ -89,6 +91,7 @@ class ServingThread {
       recorder: new CounterWriter(shared.counters),
       limits: { ...DEFAULT_LIMITS, maxBodyBytes },
       capture: this.#capture,
+      coldLoads: this.#coldLoads,
     });
     return {
       pipeline,
@@ -125,6 +128,9 @@ class ServingThread {
         break;
       case "renew-certificate":
         void this.#renewCertificate(message.renewal);
+        break;
+      case "cold-loaded":
+        this.#coldLoads.settle(message.callId, message.error);
         break;
       case "unready":
         this.#isUnready = true;

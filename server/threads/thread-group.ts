@@ -22,10 +22,17 @@ export interface SteerCall {
   readonly principal: string;
 }
 
+export interface ColdCall {
+  readonly model: string;
+  readonly version: number;
+}
+
 export interface ThreadEvents {
   readonly onDenied: (denial: Denial) => void;
   /** Answers a load or unload call. */
   readonly onSteer: (call: SteerCall) => Promise<SteerError | null>;
+  /** Answers once the version serves, or says why it does not. Never rejects. */
+  readonly onColdLoad: (call: ColdCall) => Promise<SteerError | null>;
   /** A serving thread ended without being told to; the process cannot go on serving. */
   readonly onLost: (role: string, reason: string) => void;
 }
@@ -197,6 +204,11 @@ export class ThreadGroup implements Publisher<EngineChannel> {
           this.#tell(thread, { kind: "steered", callId: message.callId, error });
         });
         break;
+      case "cold-load":
+        void this.#events.onColdLoad(message).then((error) => {
+          this.#tell(thread, { kind: "cold-loaded", callId: message.callId, error });
+        });
+        break;
       case "stopped":
         thread.isClean = message.isClean;
         break;
@@ -239,6 +251,7 @@ function toNotice(model: Publication<EngineChannel>["models"][number]): ModelNot
     name: model.name,
     aliases: [...model.aliases],
     pendingAliases: model.pendingAliases,
+    onRequest: model.onRequest,
     versions: [...model.versions].map(
       ([version, servable]) => [version, servable.info.key] as const,
     ),

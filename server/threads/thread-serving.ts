@@ -2,8 +2,10 @@ import { connectServable } from "../engine/connect.ts";
 import type { ConnectedServable } from "../engine/connected-servable.ts";
 import { LeaseCounter } from "../models/lease.ts";
 import type { ServableKey } from "../models/servable.ts";
-import { ServingMap, type ServingModel } from "../models/serving-map.ts";
+import { type OnRequest, ServingMap, type ServingModel } from "../models/serving-map.ts";
 import type { ModelNotice, ServableNotice, ToThread } from "./messages.ts";
+
+const NONE_ON_REQUEST: ReadonlyMap<string, OnRequest> = new Map();
 
 interface Held {
   readonly counter: LeaseCounter;
@@ -61,6 +63,7 @@ export class ThreadServing {
       name: notice.name,
       aliases: new Map(notice.aliases),
       pendingAliases: new Set(notice.pendingAliases),
+      onRequest: notice.onRequest.length === 0 ? NONE_ON_REQUEST : new Map(notice.onRequest),
       versions,
       statuses: notice.statuses,
     };

@@ -16,6 +16,19 @@ export const MODEL_SETTINGS = {
     defaultText: "aliases",
     text: "Versions to load beside those that aliases lead to, as GLOB=POLICY, the first match deciding; POLICY is aliases (none more), latest:N, all or specific:N+N. What a repository says itself goes before.",
   }),
+  swapPolicy: row({ kind: "strings" }, [], {
+    defaultText: "availability",
+    text: "What happens to the old champion while a new one loads, as GLOB=POLICY, the first match deciding; availability: it serves until then; resource: it is unloaded first, and `previous` is not kept in memory.",
+  }),
+  maxModelBytes: row(integer(0, 64 * TIB), 0, {
+    text: "Memory that loaded versions may take together; beyond it the least recently used are unloaded, and load again on request. 0: no budget.",
+  }),
+  pinModels: row({ kind: "strings" }, [], {
+    text: "Models that are never unloaded to make room: names, prefixes such as fraud-*, or *.",
+  }),
+  coldLoadTimeoutMs: row(integer(1, DAY_MS), 30_000, {
+    text: "Milliseconds that a request without a deadline waits for a version that loads on request.",
+  }),
   vetTimeoutMs: row(integer(100, DAY_MS), 60_000, {
     text: "Milliseconds that vetting one version may take.",
   }),

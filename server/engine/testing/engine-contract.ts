@@ -319,6 +319,7 @@ async function openModel(
     sampleMs: null,
     goldenCount: 0,
     peakRssBytes: 0,
+    loadedBytes: 0,
   };
   const key = `m/${loads}`;
   const id = { model: "m", version: loads };

@@ -3,9 +3,11 @@ import { createDeferred } from "../../lib/deferred.ts";
 import type { Gate } from "../../lib/gate.ts";
 import type { LoadedVersion, Loader, LoadOptions, Vetter } from "../loader.ts";
 import { Manager } from "../manager.ts";
+import { MemoryRoom } from "../memory-room.ts";
 import type { Publication, Publisher } from "../publication.ts";
 import type { Source, WantedModel, WantedSet } from "../source.ts";
 import { StateBus, type StateEvent } from "../state-bus.ts";
+import type { SwapPolicy } from "../swap-policy.ts";
 import { VersionBringer } from "../version-bringer.ts";
 import { ALIASES_ONLY, type VersionPolicy } from "../version-policy.ts";
 import type { LoadedServable } from "../version-record.ts";
@@ -29,9 +31,19 @@ export class FakeWorld {
   readonly #releaseWaiters: (() => void)[] = [];
   nowMs = 0;
   versionPolicy: VersionPolicy = ALIASES_ONLY;
+  swapPolicy: SwapPolicy = "availability";
+  /** Memory of versions ("m/1"); others take 1. */
+  readonly costs = new Map<string, number>();
+  readonly pinned = new Set<string>();
+  /** Of versions ("m/1"). */
+  readonly lastUsedMs = new Map<string, number>();
+  readonly #slotNames = new Map<number, string>();
   #slots = 0;
 
-  constructor(explicit: Set<string> | null = null) {
+  constructor(
+    explicit: Set<string> | null = null,
+    { maxModelBytes = 0 }: { readonly maxModelBytes?: number } = {},
+  ) {
     this.bus.subscribe((event) => this.events.push(tellEvent(event)));
     this.manager = new Manager<string>({
       bringer: new VersionBringer<string>({
@@ -39,7 +51,7 @@ export class FakeWorld {
         vetter: this.#vetter(),
         loader: this.#loader(),
         slots: { take: () => ++this.#slots, free: () => undefined },
-        nowMs: () => this.nowMs,
+        weightBytesOf: async ({ directory }) => this.costs.get(directory) ?? 1,
         maxQueue: 10,
         maxBatchRows: 8,
         onFailure: () => undefined,
@@ -53,6 +65,17 @@ export class FakeWorld {
       },
       explicit,
       versionPolicy: () => this.versionPolicy,
+      swapPolicy: () => this.swapPolicy,
+      room: new MemoryRoom<string>({
+        maxModelBytes: maxModelBytes,
+        isPinned: (model) => this.pinned.has(model),
+        usage: {
+          inFlight: (slot) => (this.leased.has(this.#slotNames.get(slot) ?? "") ? 1 : 0),
+          lastUsedMs: (slot) => this.lastUsedMs.get(this.#slotNames.get(slot) ?? "") ?? 0,
+        },
+        nowMs: () => this.nowMs,
+        minResidentMs: 100,
+      }),
     });
   }
 
@@ -106,13 +129,18 @@ export class FakeWorld {
           sampleMs: 1,
           goldenCount: 0,
           peakRssBytes: 0,
+          loadedBytes: 0,
         };
       },
     };
   }
 
   #loader(): Loader<string> {
-    return { name: "fake", load: (options) => this.#load(options) };
+    return {
+      name: "fake",
+      costBytes: (weightBytes) => weightBytes,
+      load: (options) => this.#load(options),
+    };
   }
 
   async #load({ key, id }: LoadOptions): Promise<LoadedVersion<string>> {
@@ -123,6 +151,7 @@ export class FakeWorld {
     const failure = this.loadFailures.get(name);
     if (failure !== undefined) throw failure;
     this.loadedKeys.add(key);
+    this.#slotNames.set(this.#slots, name);
     return {
       batches: () => 0,
       connect: () => ({ channel: key, transferList: [] }),

@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 /** Counters of rare events on the control thread. */
 export interface ControlMetrics {
@@ -8,6 +8,10 @@ export interface ControlMetrics {
   readonly denials: Counter<"code">;
   readonly engineThreadsLost: Counter;
   readonly auditFailures: Counter;
+  readonly evictions: Counter;
+  readonly thrashed: Counter;
+  readonly coldLoads: Counter<"outcome">;
+  readonly coldLoadSeconds: Histogram;
 }
 
 export function createControlMetrics(registry: Registry): ControlMetrics {
@@ -44,6 +48,36 @@ export function createControlMetrics(registry: Registry): ControlMetrics {
     auditFailures: new Counter({
       name: "sluice_audit_write_failures_total",
       help: "Audit records that could not be written.",
+      registers,
+    }),
+    ...createRoomMetrics(registers),
+  };
+}
+
+const LOAD_BOUNDS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+function createRoomMetrics(registers: Registry[]) {
+  return {
+    evictions: new Counter({
+      name: "sluice_evictions_total",
+      help: "Versions unloaded to make room (maxModelBytes).",
+      registers,
+    }),
+    thrashed: new Counter({
+      name: "sluice_evictions_regretted_total",
+      help: "Versions loaded again within a minute of their eviction: the budget is too small.",
+      registers,
+    }),
+    coldLoads: new Counter({
+      name: "sluice_cold_loads_total",
+      help: "Loads that requests waited for.",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    coldLoadSeconds: new Histogram({
+      name: "sluice_cold_load_seconds",
+      help: "How long the first of the requests for a version waited for it to load.",
+      buckets: LOAD_BOUNDS_SECONDS,
       registers,
     }),
   };

@@ -17,6 +17,9 @@ export interface MetricsParts {
     readonly batches: (placement: PlacementName, closedBy: BatchClose) => number;
   }[];
   readonly statuses: () => readonly { readonly model: string; readonly status: VersionStatus }[];
+  /** Memory of loaded versions, as far as known, and what it may be; 0: no budget. */
+  readonly modelBytes: () => number;
+  readonly maxModelBytes: () => number;
   readonly inflightBytes: () => number;
   /** By the port's name, over all threads at it. */
   readonly connections: ReadonlyMap<

@@ -40,6 +40,22 @@ export function registerGauges(registry: Registry, parts: MetricsParts): void {
     },
   });
   new Gauge({
+    name: "sluice_model_bytes",
+    help: "Memory of loaded versions, as measured when they were vetted.",
+    registers,
+    collect() {
+      this.set(parts.modelBytes());
+    },
+  });
+  new Gauge({
+    name: "sluice_model_bytes_limit",
+    help: "maxModelBytes; 0 without a budget.",
+    registers,
+    collect() {
+      this.set(parts.maxModelBytes());
+    },
+  });
+  new Gauge({
     name: "sluice_ready",
     help: "1 when the server takes traffic.",
     registers,

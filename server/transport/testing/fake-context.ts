@@ -74,6 +74,7 @@ export function createFakeContext(
     recorder: { record: () => undefined },
     limits: DEFAULT_LIMITS,
     capture: null,
+    coldLoads: null,
   });
   const context: FakeContext = {
     pipeline,

@@ -80,6 +80,7 @@ export function createFakeModels(): FakeModels {
       ]),
       versions: new Map(served),
       pendingAliases: new Set(),
+      onRequest: new Map(),
       statuses: versions.map(
         (version): VersionStatus => ({ version, state: "ready", reason: null }),
       ),
@@ -90,6 +91,7 @@ export function createFakeModels(): FakeModels {
     aliases: new Map(),
     versions: new Map(),
     pendingAliases: new Set(),
+    onRequest: new Map(),
     statuses: [{ version: 1, state: "failed", reason: "bad graph" }],
   };
   const models = [

@@ -120,6 +120,7 @@ export function createFakeServing(options: { maxInflightBytes?: number } = {}): 
         recorder: { record: (_slot, _protocol, outcome) => void outcomes.push(outcome) },
         limits: DEFAULT_LIMITS,
         capture: null,
+        coldLoads: null,
       }),
       gatekeeper: createFakeGatekeeper(asked),
       connections: new ConnectionLimit(new SharedArrayBuffer(CONNECTION_CELL_BYTES), 1000),
@@ -192,6 +193,7 @@ function readyModel(name: string, counter: LeaseCounter): ServingModel {
     aliases: new Map([["champion", 1]]),
     versions: new Map([[1, counter]]),
     pendingAliases: new Set(),
+    onRequest: new Map(),
     statuses: [{ version: 1, state: "ready", reason: null }],
   };
 }
@@ -202,6 +204,7 @@ function loadingModel(): ServingModel {
     aliases: new Map(),
     versions: new Map(),
     pendingAliases: new Set(),
+    onRequest: new Map(),
     statuses: [{ version: 1, state: "loading", reason: null }],
   };
 }
