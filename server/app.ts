@@ -129,6 +129,7 @@ export class App {
       publisher: this.#threads,
       slots: createSlotPool(MAX_SLOTS, (slot) => reader.clear(slot)),
       usage: new UsageSampler(reader, gauge, Date.now),
+      vitals: (slot) => ({ ...reader.engineOutcomes(slot), inFlight: gauge.read(slot) }),
       recordAudit: (entry) => access.record(entry),
       metrics: () => this.#metrics,
       pause: options.pause,

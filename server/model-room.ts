@@ -12,6 +12,8 @@ import { createPortableEngine } from "./engine/portable-engine.ts";
 import { createProcessVetter } from "./engine/process-vetter.ts";
 import type { Logger } from "./lib/log.ts";
 import { ModelEvents } from "./model-events.ts";
+import { ModelHealth } from "./model-health.ts";
+import type { Vitals } from "./models/health-judge.ts";
 import type { Loader } from "./models/loader.ts";
 import { Manager } from "./models/manager.ts";
 import { MemoryRoom } from "./models/memory-room.ts";
@@ -33,6 +35,7 @@ export interface ModelRoomParts {
   readonly publisher: Publisher<EngineChannel>;
   readonly slots: SlotAllocator;
   readonly usage: UsageSampler;
+  readonly vitals: (slot: number) => Omit<Vitals, "lostThreads">;
   readonly recordAudit: (entry: AuditEntry) => void;
   /** Asked at each event: the metrics are built after the room, from what is in it. */
   readonly metrics: () => ControlMetrics;
@@ -56,6 +59,7 @@ export class ModelRoom {
   readonly steering: Steering<EngineChannel>;
   readonly coldLoads: ColdLoadCalls<EngineChannel>;
   readonly #events: ModelEvents;
+  readonly #health: ModelHealth<EngineChannel>;
   readonly #sampling: NodeJS.Timeout | null;
   readonly #parts: ModelRoomParts;
   readonly #stopping = new AbortController();
@@ -93,10 +97,14 @@ export class ModelRoom {
       },
     });
     this.#events = new ModelEvents(parts);
-    this.bus.subscribe((event) => {
-      this.#events.take(event);
-      // It may be wanted again since its unload began, and others may wait for its memory.
-      if (event.to === "unloaded") this.reconciler.nudge();
+    this.bus.subscribe((event) => this.#events.take(event));
+    this.#health = new ModelHealth({
+      manager: this.manager,
+      vitals: parts.vitals,
+      maxRunMs: () => config.maxRunMs,
+      nowMs: Date.now,
+      log: parts.log,
+      onIsolated: (kind) => parts.metrics().isolations.inc({ kind }),
     });
     this.#sampling = config.maxModelBytes > 0 ? this.#sampleUsage() : null;
   }
@@ -104,6 +112,7 @@ export class ModelRoom {
   /** No new step begins, and open calls are answered; resolves after the step under way. */
   stop(): Promise<void> {
     this.#stopping.abort();
+    this.#health.stop();
     if (this.#sampling !== null) clearInterval(this.#sampling);
     return this.reconciler.stop();
   }
@@ -136,6 +145,8 @@ export class ModelRoom {
       nowMs: Date.now,
       onFault: (thrown) => this.#onFault(thrown),
       explicit: isExplicit ? new Set(config.loadModel) : null,
+      readiness: { policy: config.readiness, models: config.readyModels },
+      wake: () => this.reconciler.nudge(),
       versionPolicy: policies.versionPolicy,
       swapPolicy: policies.swapPolicy,
       room: new MemoryRoom<EngineChannel>({
@@ -159,6 +170,7 @@ export class ModelRoom {
       ...threads,
       onSlotLost: (key, reason, refillInMs) => {
         metrics().engineThreadsLost.inc();
+        this.#health.countLoss(key);
         log.error({ key, reason, refillInMs }, "an engine thread ended by itself");
       },
     });

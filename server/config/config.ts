@@ -1,5 +1,6 @@
 import type { JsonNonFinite } from "../../protocols/oip-rest/non-finite.ts";
 import type { LogLevel } from "../lib/log.ts";
+import type { ReadinessPolicy } from "../models/readiness.ts";
 
 export const MODEL_CONTROL_MODES = ["none", "poll", "explicit"] as const;
 export type ModelControlMode = (typeof MODEL_CONTROL_MODES)[number];
@@ -47,6 +48,11 @@ export interface Config {
   readonly pinModels: readonly string[];
   /** How long a request waits for a version that loads on request. */
   readonly coldLoadTimeoutMs: number;
+  readonly readiness: ReadinessPolicy;
+  /** Models that must serve, with readiness `listed`. */
+  readonly readyModels: readonly string[];
+  /** A version of which none of the waiting requests is answered for so long is isolated; 0: never. */
+  readonly maxRunMs: number;
   /** API keys, absolute; it exists. null: no authentication (none given, and no keys.json in `home`). */
   readonly keysFile: string | null;
   /** May hold a password: never print it. */

@@ -20,6 +20,11 @@ export function crossCheck(config: Config): void {
       `maxInflightBytes (${config.maxInflightBytes}) must be at least maxBodyBytes (${config.maxBodyBytes}), or the largest body could never be let in`,
     );
   }
+  if (config.readyModels.length > 0 !== (config.readiness === "listed")) {
+    throw new ConfigError(
+      `readyModels and readiness listed go together; readiness is ${config.readiness}, readyModels has ${config.readyModels.length} names`,
+    );
+  }
   if (config.loadModel.length > 0 && config.modelControlMode !== "explicit") {
     throw new ConfigError(
       `loadModel is only for modelControlMode explicit, which is ${config.modelControlMode}`,

@@ -237,6 +237,53 @@ describe("manager", () => {
     assert.deepEqual(world.serving(), ["m: champion=1; v1 v3"]);
   });
 
+  it("isolates a version that misbehaves: previous serves, and it is tried again ever later", async () => {
+    const world = new FakeWorld();
+    world.manager.setWanted(wanted(1, { m: { champion: 2, previous: 1 } }));
+    await world.settle();
+    const pauses: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const champion = world.manager.inspect().find(({ id }) => id.version === 2);
+      assert.ok(champion?.isReady);
+      world.leased.add("m/2");
+      world.manager.isolate(champion, "isolated: stalled");
+      await world.settle();
+      assert.deepEqual(world.serving(), ["m: champion=1 previous=1; v1"]);
+      assert.equal(world.events.at(-1), "m/2 failed: isolated: stalled");
+      assert.equal(world.loadedKeys.size, 1, "its memory is back");
+      const next = world.manager.nextRetryMs() as number;
+      pauses.push(next - world.nowMs);
+      world.nowMs = next;
+      await world.settle();
+      assert.deepEqual(world.serving(), ["m: champion=2 previous=1; v1 v2"]);
+    }
+    assert.deepEqual(pauses, [1000, 2000, 4000]);
+    world.manager
+      .inspect()
+      .find(({ id }) => id.version === 2)
+      ?.endProbation();
+  });
+
+  it("does not try an isolated version again while its threads hold on", async () => {
+    const world = new FakeWorld();
+    world.manager.setWanted(wanted(1, { m: { champion: 1 } }));
+    await world.settle();
+    const unload = new Gate();
+    world.unloadGates.set("m/1", unload);
+    const [version] = world.manager.inspect();
+    assert.ok(version !== undefined);
+    world.manager.isolate(version, "isolated: stalled");
+    await world.settle();
+    world.nowMs = 100_000;
+    assert.equal(world.manager.nextRetryMs(), null);
+    await world.settle();
+    assert.deepEqual(world.serving(), ["m: -; -"]);
+    unload.open();
+    await new Promise(setImmediate);
+    await world.settle();
+    assert.deepEqual(world.serving(), ["m: champion=1; v1"]);
+  });
+
   it("drops what it knew of versions that are gone", async () => {
     const world = new FakeWorld();
     for (let v = 1; v <= 20; v++) {

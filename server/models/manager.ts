@@ -5,6 +5,7 @@ import { AskQueue } from "./ask-queue.ts";
 import { type Candidate, keyOf, MADE_ROOM, type MemoryRoom, NoRoom } from "./memory-room.ts";
 import { isAtRest, ModelRecord, signatureBefore } from "./model-record.ts";
 import type { Publisher } from "./publication.ts";
+import { isEnoughServed, type ModelReadiness, type ReadinessRule } from "./readiness.ts";
 import type { RoomPlan } from "./room-planner.ts";
 import type { ServableId } from "./servable.ts";
 import type { VersionStatus } from "./serving-map.ts";
@@ -31,6 +32,9 @@ export interface ManagerParts<Channel> {
   readonly versionPolicy: (model: string) => VersionPolicy;
   readonly swapPolicy: (model: string) => SwapPolicy;
   readonly room: MemoryRoom<Channel>;
+  readonly readiness: ReadinessRule;
+  /** Memory came back, or a version waits to be tried again: what is wanted should be looked at. */
+  readonly wake: () => void;
 }
 
 /** Longest that a swap or a cold load waits for what it pushed out; a run that hangs may hold it. */
@@ -66,6 +70,7 @@ export class Manager<Channel> {
       onUnloaded: ({ id }) => {
         this.#forget(id.model);
         this.refresh();
+        parts.wake();
       },
       onFault,
     });
@@ -106,7 +111,8 @@ export class Manager<Channel> {
     let next = this.#lookAgainMs;
     for (const record of this.#models.values()) {
       for (const version of this.#wantedRecords(record)) {
-        if (version.state === "failed") next = Math.min(next, version.retryAtMs);
+        if (version.state === "failed" && version.servable === null)
+          next = Math.min(next, version.retryAtMs);
       }
     }
     return Number.isFinite(next) ? next : null;
@@ -138,6 +144,17 @@ export class Manager<Channel> {
     if (record?.isOnRequest === true) this.#asks.add(record, untilMs);
   }
 
+  /**
+   * Takes a version that misbehaves out of service: its requests end as `unavailable`, `champion` falls
+   * back to `previous` where that is ready, and it is tried again with growing pauses.
+   */
+  isolate(version: VersionRecord<Channel>, reason: string): void {
+    if (!version.isReady) return;
+    version.isolate(reason);
+    this.#unloader.discard(version);
+    this.#parts.wake();
+  }
+
   /** null: not known. */
   statusOf({ model, version }: ServableId): VersionStatus | null {
     return this.#models.get(model)?.versions.get(version)?.status ?? null;
@@ -146,6 +163,10 @@ export class Manager<Channel> {
   /** Bytes that loaded versions take, as far as known. */
   get usedBytes(): number {
     return this.#parts.room.usedBytes(this.#models.values());
+  }
+
+  inspectModels(): readonly ModelRecord<Channel>[] {
+    return [...this.#models.values()];
   }
 
   /** Everything that is known of every version, for the admin port and metrics. */
@@ -172,13 +193,7 @@ export class Manager<Channel> {
   /** Why a model does not serve, or null when its default version does. */
   explain(name: string): string | null {
     const record = this.#models.get(name);
-    if (record === undefined) return "it is not in the repository";
-    if (record.aliases.has(DEFAULT_ALIAS)) return null;
-    const states = [...record.versions.values()].map(
-      (v) =>
-        `version ${v.id.version} ${v.state}${v.status.reason === null ? "" : `: ${v.status.reason}`}`,
-    );
-    return states.join("; ") || "it has no version";
+    return record === undefined ? "it is not in the repository" : record.explain();
   }
 
   /** Versions in memory, draining ones too. */
@@ -207,7 +222,8 @@ export class Manager<Channel> {
       if (this.#isSelected(record)) record.leadAliases();
       else record.aliases = new Map();
     }
-    this.#isReady ||= this.#isSynced && this.#allServe();
+    const served = [...this.#models.values()].flatMap((model) => this.#readinessOf(model) ?? []);
+    this.#isReady ||= this.#isSynced && isEnoughServed(this.#parts.readiness, served);
     this.#published = this.#parts.publisher.publish({
       models: [...this.#models.values()].map((record) => record.publish()),
       isReady: this.#isReady,
@@ -300,32 +316,17 @@ export class Manager<Channel> {
         if (version.isLoadable(nowMs) && !isPutOff) all.push({ model, version, isAsked });
       }
     }
-    const { room } = this.#parts;
-    if (!room.hasBudget) return all;
-    const turnOf = ({ model, version, isAsked }: Candidate<Channel>) => {
-      if (isAsked) return asked.indexOf(version);
-      return room.isPinned(model.name) ? asked.length : asked.length + 1;
-    };
-    return all.sort((a, b) => turnOf(a) - turnOf(b));
+    return this.#parts.room.inTurn(all, asked);
   }
 
-  /**
-   * Every wanted model serves; one that was refused for good does not hold up the others, but where
-   * models are wanted at least one must serve.
-   */
-  #allServe(): boolean {
-    const wanted = [...this.#models.values()].filter(
-      (record) => this.#wantedRecords(record).length > 0,
-    );
-    const isRefused = (record: ModelRecord<Channel>) =>
-      this.#wantedRecords(record).every(
-        (version) => version.retryAtMs === Number.POSITIVE_INFINITY,
-      );
-    const isServed = (record: ModelRecord<Channel>) =>
-      record.readyVersions().length > 0 ||
-      this.#wantedRecords(record).every((version) => version.isAwaitable);
-    const waiting = wanted.filter((record) => !isServed(record));
-    return waiting.every(isRefused) && (wanted.length === 0 || waiting.length < wanted.length);
+  #readinessOf(model: ModelRecord<Channel>): ModelReadiness | null {
+    const wanted = this.#wantedRecords(model);
+    if (wanted.length === 0) return null;
+    return {
+      name: model.name,
+      isServed: model.readyVersions().length > 0 || wanted.every((version) => version.isAwaitable),
+      isRefused: wanted.every((version) => version.retryAtMs === Number.POSITIVE_INFINITY),
+    };
   }
 
   async #bring(candidate: Candidate<Channel>, signal: AbortSignal): Promise<void> {

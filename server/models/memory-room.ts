@@ -52,12 +52,21 @@ export class MemoryRoom<Channel> {
     this.#parts = parts;
   }
 
-  get hasBudget(): boolean {
-    return this.#parts.maxModelBytes > 0;
-  }
-
   isPinned(model: string): boolean {
     return this.#parts.isPinned(model);
+  }
+
+  /** What was asked for, first asked first, then pinned models, then the others. */
+  inTurn(
+    all: readonly Candidate<Channel>[],
+    asked: readonly VersionRecord<Channel>[],
+  ): readonly Candidate<Channel>[] {
+    if (this.#parts.maxModelBytes === 0) return all;
+    const turnOf = ({ model, version, isAsked }: Candidate<Channel>) => {
+      if (isAsked) return asked.indexOf(version);
+      return this.isPinned(model.name) ? asked.length : asked.length + 1;
+    };
+    return [...all].sort((a, b) => turnOf(a) - turnOf(b));
   }
 
   /** REQUIRES: the candidate's cost is known. */

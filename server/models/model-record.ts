@@ -86,6 +86,16 @@ export class ModelRecord<Channel> {
     return [...this.versions.values()].filter((v) => v.isReady).map((v) => v.id.version);
   }
 
+  /** Why it does not serve, or null when its default version does. */
+  explain(): string | null {
+    if (this.aliases.has(DEFAULT_ALIAS)) return null;
+    const states = [...this.versions.values()].map(({ status }) => {
+      const why = status.reason === null ? "" : `: ${status.reason}`;
+      return `version ${status.version} ${status.state}${why}`;
+    });
+    return states.join("; ") || "it has no version";
+  }
+
   statuses(): readonly VersionStatus[] {
     return [...this.versions.values()]
       .map((version) => version.status)

@@ -22,6 +22,8 @@ export interface PublishedModel<Channel> {
 export interface Publisher<Channel> {
   /** Hands out the new whole; resolves when every thread serves by it. */
   publish(publication: Publication<Channel>): Promise<void>;
+  /** Ends its requests as `unavailable`, wherever they are. REQUIRES: it is in no publication. */
+  abandon(servable: LoadedServable<Channel>): void;
   /** Resolves when no thread holds the servable any more. REQUIRES: it is in no publication. */
   whenReleased(servable: LoadedServable<Channel>): Promise<void>;
 }

@@ -89,7 +89,7 @@ function findCounter(model: ServingModel, asked: string | null): LeaseCounter | 
 function explainMissing(model: ServingModel, asked: string | null): InferError {
   const serving = [...model.versions.keys()].join(", ") || "none";
   if (asked === null) {
-    const states = model.statuses.map((s) => `${s.version} ${s.state}`).join(", ") || "no version";
+    const states = model.statuses.map(tellStatus).join(", ") || "no version";
     return new InferError(
       "model-not-ready",
       `model '${model.name}' has no version ready (${states})`,
@@ -117,4 +117,8 @@ function explainMissing(model: ServingModel, asked: string | null): InferError {
     "version-not-found",
     `model '${model.name}' has no version or alias '${asked.slice(0, 128)}'; serving: ${serving}`,
   );
+}
+
+function tellStatus({ version, state, reason }: VersionStatus): string {
+  return reason === null ? `${version} ${state}` : `${version} ${state}: ${reason}`;
 }

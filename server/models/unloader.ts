@@ -35,6 +35,22 @@ export class Unloader<Channel> {
     return unloading;
   }
 
+  /** Takes a version that failed while it was ready out of memory; its requests end now. */
+  discard(version: VersionRecord<Channel>): void {
+    const discarding = this.#discard(version)
+      .catch((thrown: unknown) => this.#parts.onFault(thrown))
+      .finally(() => this.#under.delete(discarding));
+    this.#under.add(discarding);
+  }
+
+  async #discard(version: VersionRecord<Channel>): Promise<void> {
+    const { publish, publisher } = this.#parts;
+    const servable = version.servable as LoadedServable<Channel>;
+    await publish();
+    publisher.abandon(servable);
+    await this.#free(version, servable);
+  }
+
   /** Resolves when no unload is under way. */
   async whenIdle(): Promise<void> {
     await Promise.all(this.#under);
@@ -42,14 +58,23 @@ export class Unloader<Channel> {
 
   /** Waits for every thread to let go, then frees. */
   async #unload(version: VersionRecord<Channel>, reason: string | null): Promise<void> {
-    const { publish, publisher, bringer, onUnloaded } = this.#parts;
+    const { publish } = this.#parts;
     const servable = version.servable as LoadedServable<Channel>;
     await publish();
+    await this.#free(version, servable, reason);
+  }
+
+  async #free(
+    version: VersionRecord<Channel>,
+    servable: LoadedServable<Channel>,
+    reason: string | null = null,
+  ): Promise<void> {
+    const { publisher, bringer, onUnloaded } = this.#parts;
     await publisher.whenReleased(servable);
     await servable.loaded.unload();
     bringer.forget(servable);
     version.servable = null;
-    version.enter("unloaded", reason);
+    if (version.state === "draining") version.enter("unloaded", reason);
     onUnloaded(version);
   }
 }

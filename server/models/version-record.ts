@@ -30,6 +30,7 @@ export class VersionRecord<Channel> {
   costBytes: number | null = null;
   /** It is wanted, but loads only when a request asks for it; requests wait for it. */
   isOnRequest = false;
+  #isOnProbation = false;
   /** Should it fail now, it is not tried again by itself. */
   isLastTry = false;
 
@@ -72,6 +73,22 @@ export class VersionRecord<Channel> {
     return this.servable !== null || this.#state === "loading" || this.#state === "warming";
   }
 
+  /** It came back after it misbehaved, and has not proved itself. */
+  get isOnProbation(): boolean {
+    return this.#isOnProbation;
+  }
+
+  endProbation(): void {
+    this.#isOnProbation = false;
+    this.#attempts = 0;
+  }
+
+  /** It misbehaves: tried again with growing pauses, until it has proved itself. */
+  isolate(reason: string): void {
+    this.#isOnProbation = true;
+    this.fail(reason, false);
+  }
+
   /** When a failed version may be tried again; Infinity when trying cannot help. */
   get retryAtMs(): number {
     return this.#retryAtMs;
@@ -84,6 +101,8 @@ export class VersionRecord<Channel> {
   }
 
   isLoadable(nowMs: number): boolean {
+    // What was isolated may still hold its threads.
+    if (this.servable !== null) return false;
     if (this.#state === "failed") return nowMs >= this.#retryAtMs;
     return this.#state === "absent" || this.#state === "unloaded";
   }
@@ -96,7 +115,7 @@ export class VersionRecord<Channel> {
     this.#reason = reason;
     this.#sinceMs = this.#nowMs();
     if (to === "ready") {
-      this.#attempts = 0;
+      if (!this.#isOnProbation) this.#attempts = 0;
       this.isOnRequest = false;
     }
     this.#bus.publish({ id: this.id, from, to, reason, atMs: this.#sinceMs });

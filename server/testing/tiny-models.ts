@@ -115,6 +115,42 @@ const SLOW_STEPS_PER_MS = 14;
  * of one core whatever the batch.
  */
 export function slowModel(ms: number): Uint8Array {
+  const steps = int64s("steps", [], [Math.max(1, Math.round(ms * SLOW_STEPS_PER_MS))]);
+  return loopModel([], [steps]);
+}
+
+/** As `slowModel`, but the largest input says how many milliseconds: it hangs on demand. */
+export function hangingModel(): Uint8Array {
+  const perMs = floats("per_ms", [], [SLOW_STEPS_PER_MS]);
+  return loopModel(
+    [
+      node("ReduceMax", ["x"], ["ms"], [intAttribute("keepdims", 0)]),
+      node("Mul", ["ms", "per_ms"], ["count"]),
+      node("Cast", ["count"], ["steps"], [intAttribute("to", TensorProto_DataType.INT64)]),
+    ],
+    [perMs],
+  );
+}
+
+/** y = x, FP32 [batch,4]; the largest input says how many numbers it asks memory for on the way. */
+export function greedyModel(): Uint8Array {
+  return modelOf({
+    nodes: [
+      node("ReduceMax", ["x"], ["many"], [intAttribute("keepdims", 0)]),
+      node("Cast", ["many"], ["count"], [intAttribute("to", TensorProto_DataType.INT64)]),
+      node("Reshape", ["count", "one"], ["shape"]),
+      node("ConstantOfShape", ["shape"], ["zeros"]),
+      node("ReduceSum", ["zeros"], ["zero"], [intAttribute("keepdims", 0)]),
+      node("Add", ["x", "zero"], ["y"]),
+    ],
+    initializers: [int64s("one", [1], [1])],
+    inputs: [value("x", "FP32", ["batch", 4])],
+    outputs: [value("y", "FP32", ["batch", 4])],
+  });
+}
+
+/** The nodes and initializers before the Loop give its scalar "steps". */
+function loopModel(before: readonly Node[], initializers: readonly TensorInit[]): Uint8Array {
   const width = SLOW_WIDTH;
   const body = create(GraphProtoSchema, {
     name: "body",
@@ -128,12 +164,13 @@ export function slowModel(ms: number): Uint8Array {
   });
   return modelOf({
     nodes: [
+      ...before,
       node("Loop", ["steps", "", "zeros"], ["last"], [graphAttribute("body", body)]),
       node("ReduceMean", ["last"], ["zero"], [intAttribute("keepdims", 0)]),
       node("Add", ["x", "zero"], ["y"]),
     ],
     initializers: [
-      int64s("steps", [], [Math.max(1, Math.round(ms * SLOW_STEPS_PER_MS))]),
+      ...initializers,
       floats("zeros", [width, width], new Array<number>(width * width).fill(0)),
       floats("w", [width, width], new Array<number>(width * width).fill(1 / width)),
     ],

@@ -48,3 +48,28 @@ describe("version policies on the server", () => {
     }
   });
 });
+
+describe("readiness listed", () => {
+  it("waits for the named models, whatever else serves", async () => {
+    const server = await startScenario({
+      readiness: "listed",
+      readyModels: "late",
+      repositoryPollSecs: "0.05",
+    });
+    try {
+      const client = server.http();
+      const store = openStore(server.repository);
+      await publishTiny(store, "early", scaleModel(1));
+      await server.whenState("early", 1, "ready");
+      assert.equal(await client.isServerReady(), false);
+      await publishTiny(store, "late", scaleModel(1));
+      await server.whenState("late", 1, "ready");
+      // The state comes before its publication; an answer of the model after it.
+      while (!(await client.isModelReady({ name: "late", version: null })));
+      assert.equal(await client.isServerReady(), true);
+      await client.close();
+    } finally {
+      await server.stop();
+    }
+  });
+});

@@ -86,6 +86,8 @@ export type ToThread =
   | { readonly kind: "renew-certificate"; readonly renewal: number }
   /** The answer to `cold-load`; no error: this thread has been told to serve the version. */
   | { readonly kind: "cold-loaded"; readonly callId: number; readonly error: SteerError | null }
+  /** End the requests of a servable that is in no publication any more. */
+  | { readonly kind: "abandon"; readonly key: ServableKey }
   /** Report not ready, and go on serving. */
   | { readonly kind: "unready" }
   /** Stop accepting, answer what is in flight, close, end. */

@@ -132,6 +132,9 @@ class ServingThread {
       case "cold-loaded":
         this.#coldLoads.settle(message.callId, message.error);
         break;
+      case "abandon":
+        this.#serving.abandon(message.key);
+        break;
       case "unready":
         this.#isUnready = true;
         break;

@@ -86,6 +86,18 @@ export class CounterReader {
     return this.#sum(slot * ROW_CELLS + cell);
   }
 
+  /** Requests that the engine answered, refused input included, and those that failed in it. */
+  engineOutcomes(slot: number): { readonly answered: number; readonly faults: number } {
+    const sumOf = (outcomes: readonly (StatusCode | "ok")[]) =>
+      PROTOCOLS.flatMap((protocol) =>
+        outcomes.map((each) => this.requests(slot, protocol, each)),
+      ).reduce((sum, count) => sum + count, 0);
+    return {
+      answered: sumOf(["ok", "invalid-argument"]),
+      faults: sumOf(["internal", "unavailable"]),
+    };
+  }
+
   duration(slot: number, phase: Phase): HistogramReading {
     const at = slot * ROW_CELLS + OUTCOME_CELLS + PHASES.indexOf(phase) * DURATION_CELLS;
     return this.#histogram(at, DURATION_BOUNDS_MS);

@@ -122,6 +122,10 @@ export class ThreadGroup implements Publisher<EngineChannel> {
     return this.#until(() => this.#threads.every((t) => t.servedGeneration >= generation));
   }
 
+  abandon({ info }: Servable): void {
+    for (const thread of this.#threads) this.#tell(thread, { kind: "abandon", key: info.key });
+  }
+
   whenReleased(servable: Servable): Promise<void> {
     return this.#until(() => this.#threads.every((t) => !t.known.has(servable.info.key)));
   }

@@ -18,6 +18,8 @@ interface Held {
  */
 export class ThreadServing {
   readonly #held = new Map<ServableKey, Held>();
+  /** In no map any more, with leases that are not released yet. */
+  readonly #retiring = new Map<ServableKey, Held>();
   readonly #onReleased: (key: ServableKey) => void;
   #map: ServingMap = ServingMap.EMPTY;
 
@@ -46,10 +48,18 @@ export class ThreadServing {
 
   #retire(key: ServableKey, held: Held): void {
     this.#held.delete(key);
+    this.#retiring.set(key, held);
     held.counter.retire(() => {
-      held.connected.close();
+      if (this.#retiring.delete(key)) held.connected.close();
       this.#onReleased(key);
     });
+  }
+
+  /** Ends what is in flight there: its leases are released as the requests fail. */
+  abandon(key: ServableKey): void {
+    const held = this.#retiring.get(key);
+    this.#retiring.delete(key);
+    held?.connected.close();
   }
 
   #model(notice: ModelNotice): ServingModel {

@@ -1,3 +1,4 @@
+import { READINESS_POLICIES } from "../../models/readiness.ts";
 import { MODEL_CONTROL_MODES } from "../config.ts";
 import { DAY_MS, GIB, integer, MIB, type Rows, row, TIB } from "./row.ts";
 
@@ -28,6 +29,15 @@ export const MODEL_SETTINGS = {
   }),
   coldLoadTimeoutMs: row(integer(1, DAY_MS), 30_000, {
     text: "Milliseconds that a request without a deadline waits for a version that loads on request.",
+  }),
+  readiness: row({ kind: "enum", values: READINESS_POLICIES }, "all", {
+    text: "When the server reports ready; all: every wanted model serves or was refused for good, at least one serves; any: one serves; listed: those of readyModels serve.",
+  }),
+  readyModels: row({ kind: "strings" }, [], {
+    text: "Models that must serve, with readiness listed.",
+  }),
+  maxRunMs: row(integer(0, DAY_MS), 300_000, {
+    text: "A version that answers none of its waiting requests for so many milliseconds is isolated: taken out of service and tried again later. 0: never.",
   }),
   vetTimeoutMs: row(integer(100, DAY_MS), 60_000, {
     text: "Milliseconds that vetting one version may take.",

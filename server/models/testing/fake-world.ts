@@ -26,6 +26,8 @@ export class FakeWorld {
   readonly signatures = new Map<string, Signature>();
   /** A load of this version waits at its gate. */
   readonly loadGates = new Map<string, { readonly entered: Gate; readonly proceed: Gate }>();
+  /** An unload of this version waits at its gate. */
+  readonly unloadGates = new Map<string, Gate>();
   /** Servables that threads still hold ("m/1"). */
   readonly leased = new Set<string>();
   readonly #releaseWaiters: (() => void)[] = [];
@@ -66,6 +68,8 @@ export class FakeWorld {
       explicit,
       versionPolicy: () => this.versionPolicy,
       swapPolicy: () => this.swapPolicy,
+      wake: () => undefined,
+      readiness: { policy: "all", models: [] },
       room: new MemoryRoom<string>({
         maxModelBytes: maxModelBytes,
         isPinned: (model) => this.pinned.has(model),
@@ -156,6 +160,7 @@ export class FakeWorld {
       batches: () => 0,
       connect: () => ({ channel: key, transferList: [] }),
       unload: async () => {
+        await this.unloadGates.get(name)?.passed;
         this.loadedKeys.delete(key);
       },
     };
@@ -166,6 +171,7 @@ export class FakeWorld {
       publish: async (publication) => {
         this.publications.push(publication);
       },
+      abandon: ({ info }) => this.release(`${info.id.model}/${info.id.version}`),
       whenReleased: async ({ info }: LoadedServable<string>) => {
         while (this.leased.has(`${info.id.model}/${info.id.version}`)) {
           const woken = createDeferred<void>();

@@ -8,6 +8,7 @@ export interface ControlMetrics {
   readonly denials: Counter<"code">;
   readonly engineThreadsLost: Counter;
   readonly auditFailures: Counter;
+  readonly isolations: Counter<"kind">;
   readonly evictions: Counter;
   readonly thrashed: Counter;
   readonly coldLoads: Counter<"outcome">;
@@ -58,6 +59,12 @@ const LOAD_BOUNDS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 function createRoomMetrics(registers: Registry[]) {
   return {
+    isolations: new Counter({
+      name: "sluice_isolations_total",
+      help: "Versions taken out of service because they misbehaved: stalled, faults, threads-lost.",
+      labelNames: ["kind"] as const,
+      registers,
+    }),
     evictions: new Counter({
       name: "sluice_evictions_total",
       help: "Versions unloaded to make room (maxModelBytes).",
