@@ -78,9 +78,15 @@ export interface NativeLine {
 
 /**
  * Why a job has no outputs. `refused`: the graph said no, see `message`. `overloaded`: it would have
- * waited too long for its deadline. `closed`: its session was closed or its run ended from outside.
+ * waited too long for its deadline. `cancelled`: so was every job of its run. `closed`: its session was closed or its run ended from outside.
  */
-export type NativeJobStatus = "done" | "refused" | "overloaded" | "deadline-exceeded" | "closed";
+export type NativeJobStatus =
+  | "done"
+  | "refused"
+  | "overloaded"
+  | "deadline-exceeded"
+  | "cancelled"
+  | "closed";
 
 export interface NativeAnswer {
   readonly jobId: number;
@@ -176,6 +182,12 @@ export interface NativeAddon {
     timeoutMs: number,
     priority: number,
   ): void;
+
+  /**
+   * Nobody waits for the job any more. One that has not begun is withdrawn: true, and no answer comes. Else
+   * false, and its answer comes; a run of which every job was cancelled is told to end.
+   */
+  cancel(line: NativeLine, jobId: number): boolean;
 
   /**
    * Whether `submit` would answer `overloaded` now, whatever the job: asked before a request is

@@ -3,9 +3,11 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <system_error>
+#include <utility>
 
 #include "answer_jobs.h"
 #include "session.h"
@@ -24,12 +26,24 @@ constexpr const char* kExpired = "the deadline passed before the run began";
 constexpr const char* kHopeless = "could not be done in time, even if it ran alone at once";
 constexpr const char* kOverloaded = "the wait for its run is predicted to be too long for the deadline";
 constexpr const char* kEnded = "the deadline passed during the run, which was ended";
+constexpr const char* kForsaken = "nobody waits for it any more";
 constexpr const char* kClosed = "the session was closed";
 
 // A kind of job that was never run may be cheaper than the cheapest that is known, and is not learned
 // while it is refused for that: one in so many goes on to `submit`, which knows its kind. A prime, so
 // that kinds which come in turn all have theirs.
 constexpr uint64_t kTriedAfterHead = 17;
+
+// Of a run that was ended from outside.
+JobStatus status_of(RunEnd end) {
+  if (end == RunEnd::kClosed) return JobStatus::kClosed;
+  return end == RunEnd::kCancelled ? JobStatus::kCancelled : JobStatus::kDeadlineExceeded;
+}
+
+const char* message_of(RunEnd end) {
+  if (end == RunEnd::kClosed) return kClosed;
+  return end == RunEnd::kCancelled ? kForsaken : kEnded;
+}
 
 int64_t total_rows(const Jobs& jobs) {
   int64_t rows = 0;
@@ -70,6 +84,11 @@ struct Engine::Worker {
   std::vector<const char*> output_names;
   std::vector<OrtValue*> values;
   bool is_reading = false;
+
+  // The jobs of the batch under way that somebody waits for, by line and id; under the engine's mutex.
+  std::vector<std::pair<const LineLink*, double>> awaited;
+  // There are none any more.
+  std::atomic<bool> is_forsaken{false};
 
   void end_reading(const Jobs& jobs) {
     if (!is_reading) return;
@@ -125,6 +144,8 @@ Failure Engine::Worker::compute(const Jobs& jobs, RunEnd* end, int64_t* cost_us,
   const OrtRunOptions* const options =
       slot.begin(deadline_us, is_reading_one ? jobs[0]->line.get() : nullptr);
   expect_by(deadline_us);
+  // Who forsook it before the slot was taken could not end the run.
+  if (is_forsaken.load()) slot.terminate(RunEnd::kCancelled);
   const int64_t started_us = now_us();
   Failure failure = Failure::of(ort().Run(session.graph(), options, session.input_names(),
                                           inputs.values(), shapes.size(), output_names.data(),
@@ -227,6 +248,25 @@ Engine::Jobs Engine::withdraw(const LineLink* line) {
   return queue_.take_if([line](const Job* job) { return job->line.get() == line; });
 }
 
+std::unique_ptr<Job> Engine::cancel(const LineLink* line, double job_id) {
+  const std::lock_guard lock(mutex_);
+  Jobs waiting = queue_.take_if(
+      [&](const Job* job) { return job->id == job_id && job->line.get() == line; });
+  if (!waiting.empty()) return std::move(waiting[0]);
+  forsake_locked(line, job_id);
+  return nullptr;
+}
+
+void Engine::forsake_locked(const LineLink* line, double job_id) {
+  for (Worker* const worker : workers_) {
+    if (std::erase(worker->awaited, std::pair(line, job_id)) == 0) continue;
+    if (!worker->awaited.empty()) return;
+    worker->is_forsaken.store(true);
+    worker->slot.terminate(RunEnd::kCancelled);
+    return;
+  }
+}
+
 void Engine::stop() {
   Jobs waiting;
   {
@@ -243,9 +283,12 @@ void Engine::join() {
   threads_.clear();
 }
 
-Engine::Jobs Engine::take(size_t thread, Unrun* unrun) {
+Engine::Jobs Engine::take(Worker& worker, Unrun* unrun) {
   std::unique_lock lock(mutex_);
+  const size_t thread = worker.thread;
   run_ends_us_[thread] = 0;
+  worker.awaited.clear();
+  worker.is_forsaken.store(false);
   idle_threads_ += 1;
   wanted_.wait(lock, [this] { return is_stopped_ || !queue_.empty(); });
   idle_threads_ -= 1;
@@ -258,7 +301,10 @@ Engine::Jobs Engine::take(size_t thread, Unrun* unrun) {
   costs_.note_run(key, now);
   run_ends_us_[thread] = now + costs_.predict_us(key, total_rows(batch));
   // Before the lock opens: a line that withdraws must find each job here or there.
-  for (const auto& job : batch) job->line->begin_reading();
+  for (const auto& job : batch) {
+    job->line->begin_reading();
+    worker.awaited.emplace_back(job->line.get(), job->id);
+  }
   return batch;
 }
 
@@ -266,9 +312,13 @@ void Engine::work(size_t thread) {
   name_own_thread();
   Worker worker(session_, thread);
   const Failure unmade = worker.slot.make();
+  {
+    const std::lock_guard lock(mutex_);
+    workers_.push_back(&worker);
+  }
   while (true) {
     Unrun unrun;
-    Jobs jobs = take(thread, &unrun);
+    Jobs jobs = take(worker, &unrun);
     const bool is_idle = jobs.empty();
     if (!unrun.expired.empty()) {
       answer_unrun(std::move(unrun.expired), JobStatus::kDeadlineExceeded, kExpired);
@@ -278,8 +328,9 @@ void Engine::work(size_t thread) {
     }
     if (is_idle) {
       const std::lock_guard lock(mutex_);
-      if (is_stopped_) return;
-      continue;
+      if (!is_stopped_) continue;
+      std::erase(workers_, &worker);
+      return;
     }
     worker.is_reading = true;
     if (unmade) {
@@ -371,8 +422,8 @@ Engine::Tried Engine::try_run(Worker& worker, Jobs& jobs, const Parts& left) {
       job->status = JobStatus::kRefused;
       job->message = failure.message();
     } else {
-      job->status = end == RunEnd::kClosed ? JobStatus::kClosed : JobStatus::kDeadlineExceeded;
-      job->message = end == RunEnd::kClosed ? kClosed : kEnded;
+      job->status = status_of(end);
+      job->message = message_of(end);
     }
   }
   return Tried::kAnswered;

@@ -35,6 +35,9 @@ class Engine final : private Watched {
   int64_t overload_us(int64_t now, int64_t deadline_us);
   // The line's own thread. @returns its jobs that had not begun
   std::vector<std::unique_ptr<Job>> withdraw(const LineLink* line);
+  // The line's own thread. Nobody waits for the job any more: it is withdrawn where it has not begun, and
+  // a run of which that holds for every job is told to end. @returns the withdrawn job
+  std::unique_ptr<Job> cancel(const LineLink* line, double job_id);
   // Waiting jobs are answered as closed, and the threads end after what they have begun.
   void stop();
   // REQUIRES: stopped. Never on a thread of this engine.
@@ -68,7 +71,8 @@ class Engine final : private Watched {
   int64_t predict_wait_locked(const QueuedJob& job, int64_t now) const;
   void work(size_t thread);
   // Waits for jobs. Empty: stopped, or those that waited are in `unrun`.
-  Jobs take(size_t thread, Unrun* unrun);
+  Jobs take(Worker& worker, Unrun* unrun);
+  void forsake_locked(const LineLink* line, double job_id);
   void run(Worker& worker, Jobs jobs);
   Jobs resume(Worker& worker, Jobs jobs);
   // Answers the jobs unless they are several, and must be tried again as fewer.
@@ -83,6 +87,8 @@ class Engine final : private Watched {
   JobQueue<Job> queue_;
   CostModel costs_;
   std::vector<std::thread> threads_;
+  // Those of the threads that are there.
+  std::vector<Worker*> workers_;
   // By thread: when its run is predicted to end; 0 while it has none.
   std::vector<int64_t> run_ends_us_;
   int idle_threads_ = 0;

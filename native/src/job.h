@@ -19,7 +19,7 @@ namespace sluice {
 class Line;
 class Outbox;
 
-enum class JobStatus { kDone, kRefused, kOverloaded, kDeadlineExceeded, kClosed };
+enum class JobStatus { kDone, kRefused, kOverloaded, kDeadlineExceeded, kCancelled, kClosed };
 
 // What the session's threads know of the line that a job came from.
 class LineLink {

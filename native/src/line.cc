@@ -48,6 +48,7 @@ const char* name_of(JobStatus status) {
     case JobStatus::kRefused: return "refused";
     case JobStatus::kOverloaded: return "overloaded";
     case JobStatus::kDeadlineExceeded: return "deadline-exceeded";
+    case JobStatus::kCancelled: return "cancelled";
     case JobStatus::kClosed: return "closed";
   }
   return "closed";
@@ -247,6 +248,14 @@ void Line::submit(std::unique_ptr<Job>& job) {
   job->line = link_;
   session_->engine().submit(job);
   environment_->await_one();
+}
+
+bool Line::cancel(napi_env env, double job_id) {
+  const std::unique_ptr<Job> job = session_->engine().cancel(link_.get(), job_id);
+  if (job == nullptr) return false;
+  unpin(env, *job);
+  environment_->awaited(1);
+  return true;
 }
 
 double Line::predict_overload(double timeout_ms) {

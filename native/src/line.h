@@ -28,6 +28,10 @@ class Line {
   // Takes the job over unless it throws.
   void submit(std::unique_ptr<Job>& job);
 
+  // @returns whether the job had not begun: then nobody hears of it any more. Else its answer comes,
+  // and soon where nobody waits for any other job of its run.
+  bool cancel(napi_env env, double job_id);
+
   // How long a job of so much time would wait, milliseconds, if even the cheapest would be refused.
   double predict_overload(double timeout_ms);
 

@@ -59,6 +59,17 @@ napi_value submit(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value cancel(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const Arguments<2, Environment> arguments(env, info);
+    Line& line = Line::of(env, arguments[0]);
+    const bool is_withdrawn = line.cancel(env, read_number(env, arguments[1], "jobId"));
+    napi_value result;
+    check(napi_get_boolean(env, is_withdrawn, &result));
+    return result;
+  });
+}
+
 napi_value predict_overload(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2, Environment> arguments(env, info);
@@ -136,6 +147,7 @@ napi_value open(napi_env env, napi_callback_info info) {
     add_function(env, addon, "disconnect", disconnect, environment);
     add_function(env, addon, "runNow", run_now, environment);
     add_function(env, addon, "submit", submit, environment);
+    add_function(env, addon, "cancel", cancel, environment);
     add_function(env, addon, "predictOverload", predict_overload, environment);
     register_json_numbers(env, addon);
     return addon;

@@ -12,7 +12,7 @@ namespace sluice {
 // A run that was told to end may not have begun when it was told: it is told again so often.
 constexpr int64_t kTellAgainUs = 20'000;
 
-enum class RunEnd { kItself, kDeadline, kClosed };
+enum class RunEnd { kItself, kDeadline, kCancelled, kClosed };
 
 class RunSlot final : public Watched {
  public:

@@ -11,9 +11,16 @@ import type { TensorSignature } from "../../protocols/core/signature.ts";
 import { InferError } from "../../protocols/core/status.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 import type { BatchClose } from "../models/loader.ts";
+import type { Job } from "../models/servable.ts";
 import { describeRunFailure } from "./describe-run-failure.ts";
 import type { InlineTurns, TurnRunner } from "./inline-turns.ts";
-import { expired, hasExpired, type NativeJob, type NativeShapeClass } from "./native-job.ts";
+import {
+  cancelled,
+  expired,
+  hasExpired,
+  type NativeJob,
+  type NativeShapeClass,
+} from "./native-job.ts";
 import { rowsOfOutput, toTensors } from "./native-tensors.ts";
 import type { RunCounter } from "./run-counters.ts";
 
@@ -80,6 +87,19 @@ export class InlineRunner implements TurnRunner {
       this.#planTurn(this.#nowMs);
       return;
     }
+  }
+
+  /** @returns whether the job waited here; then it is rejected. REQUIRES: not called by a run. */
+  cancel(job: Job): boolean {
+    for (const [at, { waiting }] of this.#active.entries()) {
+      const place = waiting.findIndex((each) => each.job === job);
+      if (place < 0) continue;
+      const [native] = waiting.splice(place, 1);
+      if (waiting.length === 0) this.#active.splice(at, 1);
+      native?.reject(cancelled());
+      return true;
+    }
+    return false;
   }
 
   /** Hands over what waits. */

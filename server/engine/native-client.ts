@@ -14,7 +14,7 @@ import type { ConnectedServable } from "./connected-servable.ts";
 import { describeRunFailure } from "./describe-run-failure.ts";
 import { InlineRunner } from "./inline-runner.ts";
 import { InlineTurns } from "./inline-turns.ts";
-import { costRowsOf, expired, type NativeJob, rowsOf } from "./native-job.ts";
+import { cancelled, costRowsOf, expired, type NativeJob, rowsOf } from "./native-job.ts";
 import type { NativeChannel } from "./native-messages.ts";
 import { toTensors } from "./native-tensors.ts";
 import { RunCounter } from "./run-counters.ts";
@@ -100,6 +100,18 @@ class NativeClient implements ConnectedServable {
       this.#inline.enqueue(shapeClass, native);
     } else this.#submit(native);
     return promise;
+  }
+
+  cancel(job: Job): void {
+    if (this.#inline.cancel(job)) return;
+    for (const [id, native] of this.#submitted) {
+      if (native.job !== job) continue;
+      // What has begun is answered all the same: until then its lease and its place are taken.
+      if (!this.#addon.cancel(this.#line, id)) return;
+      this.#submitted.delete(id);
+      native.reject(cancelled());
+      return;
+    }
   }
 
   /** Leases see to it that nothing waits here; what does all the same is given back. */
@@ -191,6 +203,8 @@ function errorOf(
         "deadline-exceeded",
         "the request could not be computed before its deadline",
       );
+    case "cancelled":
+      return cancelled();
     default:
       return givenBack();
   }

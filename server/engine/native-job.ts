@@ -41,6 +41,10 @@ export function hasExpired({ deadlineEpochMs }: Job): boolean {
   return deadlineEpochMs !== null && deadlineEpochMs <= epochNowMs();
 }
 
+export function cancelled(): InferError {
+  return new InferError("cancelled", "the client went away while the request waited");
+}
+
 export function expired(): InferError {
   return new InferError(
     "deadline-exceeded",

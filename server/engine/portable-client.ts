@@ -10,13 +10,20 @@ import type {
   SlotAnswer,
   SlotAnswers,
   SlotJob,
+  SlotJobs,
   SlotOffer,
 } from "./portable-messages.ts";
 import { packTensors } from "./transferable.ts";
 
+interface SentJob {
+  readonly job: Job;
+  readonly answer: Deferred<JobResult>;
+}
+
 interface SlotLine {
   readonly port: MessagePort;
-  readonly inFlight: Map<number, Deferred<JobResult>>;
+  readonly inFlight: Map<number, SentJob>;
+  readonly cancelled: number[];
   readonly outbox: SlotJob[];
   readonly transferList: ArrayBuffer[];
 }
@@ -58,7 +65,7 @@ class PortableClient implements ConnectedServable {
     if (refusal !== null) return Promise.reject(refusal);
     const id = this.#nextId++;
     const answer = createDeferred<JobResult>();
-    line.inFlight.set(id, answer);
+    line.inFlight.set(id, { job, answer });
     line.outbox.push({
       id,
       inputs: packTensors(job.inputs, line.transferList),
@@ -71,13 +78,27 @@ class PortableClient implements ConnectedServable {
     return answer.promise;
   }
 
+  /** The slot answers: it alone knows whether the job has begun. */
+  cancel(job: Job): void {
+    for (const line of this.#lines) {
+      for (const [id, sent] of line.inFlight) {
+        if (sent.job !== job) continue;
+        line.cancelled.push(id);
+        this.#planFlush();
+        return;
+      }
+    }
+  }
+
   close(): void {
     this.#link.close();
     for (const line of this.#lines) line.port.close();
   }
 
   #addLine(port: MessagePort): void {
-    const line: SlotLine = { port, inFlight: new Map(), outbox: [], transferList: [] };
+    const line: SlotLine = {
+      ...{ port, inFlight: new Map(), cancelled: [], outbox: [], transferList: [] },
+    };
     this.#lines.push(line);
     port.on("message", (message: SlotAnswers) => {
       for (const answer of message.answers) settle(line, answer);
@@ -88,7 +109,7 @@ class PortableClient implements ConnectedServable {
   /** The worker ended: exactly its own requests fail, and the client may safely try again. */
   #loseLine(line: SlotLine): void {
     this.#lines.splice(this.#lines.indexOf(line), 1);
-    for (const answer of line.inFlight.values()) {
+    for (const { answer } of line.inFlight.values()) {
       answer.reject(
         new InferError("unavailable", "the engine thread that held the request ended", {
           retryAfterMs: 1000,
@@ -132,9 +153,11 @@ function refuseNul(inputs: readonly Tensor[]): InferError | null {
 }
 
 function flush(line: SlotLine): void {
-  if (line.outbox.length === 0) return;
-  line.port.postMessage({ jobs: line.outbox }, line.transferList);
+  if (line.outbox.length === 0 && line.cancelled.length === 0) return;
+  const message: SlotJobs = { jobs: line.outbox, cancelled: line.cancelled };
+  line.port.postMessage(message, line.transferList);
   line.outbox.length = 0;
+  line.cancelled.length = 0;
   line.transferList.length = 0;
 }
 
@@ -142,6 +165,6 @@ function settle(line: SlotLine, answer: SlotAnswer): void {
   const waiting = line.inFlight.get(answer.id);
   if (waiting === undefined) return;
   line.inFlight.delete(answer.id);
-  if (answer.kind === "failed") waiting.reject(new InferError(answer.code, answer.message));
-  else waiting.resolve(answer);
+  if (answer.kind === "failed") waiting.answer.reject(new InferError(answer.code, answer.message));
+  else waiting.answer.resolve(answer);
 }

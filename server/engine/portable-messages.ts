@@ -41,6 +41,8 @@ export interface SlotJob {
 /** All jobs of one turn of the serving thread's event loop. */
 export interface SlotJobs {
   readonly jobs: readonly SlotJob[];
+  /** Ids of earlier jobs that nobody waits for any more. */
+  readonly cancelled: readonly number[];
 }
 
 export type SlotAnswer =

@@ -60,6 +60,7 @@ class Slot {
         const dueEpochMs = dueEpochMsOf(job.submittedEpochMs, job.deadlineEpochMs, job.priority);
         insertByDue(this.#pending, { ...job, port, shapeKey: shapeKeyOf(job), dueEpochMs });
       }
+      for (const id of message.cancelled) this.#cancel(port, id);
       if (!this.#isRunning) void this.#drain();
     });
     port.on("close", () => this.#ports.delete(port));
@@ -84,6 +85,12 @@ class Slot {
     } finally {
       this.#isRunning = false;
     }
+  }
+
+  #cancel(port: MessagePort, id: number): void {
+    const at = this.#pending.findIndex((job) => job.id === id && job.port === port);
+    const [job] = at < 0 ? [] : this.#pending.splice(at, 1);
+    if (job !== undefined) fail(job, "cancelled", "the client went away while the request waited");
   }
 
   #dropExpired(): void {

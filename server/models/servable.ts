@@ -61,7 +61,13 @@ export interface Servable {
   /**
    * Computes one job. Any number may be in flight. The inputs' memory belongs to the engine from the
    * call on. Rejects with InferError `unavailable` when the engine's worker ends first,
-   * `deadline-exceeded`, or `invalid-argument` when the graph refuses the values.
+   * `deadline-exceeded`, `cancelled`, or `invalid-argument` when the graph refuses the values.
    */
   run(job: Job): Promise<JobResult>;
+  /**
+   * Nobody waits for the job any more. What has not begun is dropped, and its `run` rejects with
+   * `cancelled`; what has begun is ended where that can be done, or goes on to its end. Nothing for a
+   * job that has ended. Never throws.
+   */
+  cancel(job: Job): void;
 }

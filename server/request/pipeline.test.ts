@@ -12,6 +12,7 @@ import { ServingMap } from "../models/serving-map.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { AnsweredPrediction } from "./capture-tap.ts";
 import { Pipeline, type Protocol, type RequestOutcome } from "./pipeline.ts";
+import { Waiter } from "./waiter.ts";
 
 const INFO: ServableInfo = {
   key: "m/1#1",
@@ -53,6 +54,7 @@ describe("pipeline", () => {
   let counter: LeaseCounter;
   let runs: Deferred<JobResult>[];
   let jobs: Job[];
+  let cancelled: Job[];
   let recorded: { slot: number; protocol: Protocol; outcome: RequestOutcome }[];
   let captured: AnsweredPrediction[];
   let loads: string[];
@@ -65,6 +67,7 @@ describe("pipeline", () => {
   beforeEach(() => {
     runs = [];
     jobs = [];
+    cancelled = [];
     recorded = [];
     captured = [];
     loads = [];
@@ -77,6 +80,7 @@ describe("pipeline", () => {
         if (overload instanceof TypeError) throw overload;
         return deadlineEpochMs === null ? null : overload;
       },
+      cancel: (job) => cancelled.push(job),
       run: (job) => {
         jobs.push(job);
         const run = createDeferred<JobResult>();
@@ -123,6 +127,7 @@ describe("pipeline", () => {
     name = "m",
     version: string | null = null,
     deadlineEpochMs: number | null = null,
+    waiter = new Waiter(),
   ) =>
     pipeline.infer({
       principal: { id: "p", name: "orders", role: "infer", models: ["*"] },
@@ -132,6 +137,7 @@ describe("pipeline", () => {
       protocol: "http",
       deadlineEpochMs,
       observer: null,
+      waiter,
     });
   const failsWith = (call: Promise<unknown>, code: StatusCode) =>
     assert.rejects(call, (thrown) => thrown instanceof InferError && thrown.code === code);
@@ -335,6 +341,44 @@ describe("pipeline", () => {
     assert.deepEqual(captured, [
       { inferenceId: "kept", id: INFO.id, principal: "orders", inputs: [], outputs: [] },
     ]);
+  });
+
+  it("cancels the job of a client that went away, and lets go when the engine does", async () => {
+    const waiter = new Waiter();
+    const call = infer("good", "m", null, null, waiter);
+    waiter.leave();
+    assert.deepEqual(cancelled, jobs);
+    assert.deepEqual([counter.count, inFlight], [1, 1]);
+    runs[0]?.reject(new InferError("cancelled", "dropped"));
+    await failsWith(call, "cancelled");
+    atRest();
+    waiter.leave();
+    assert.equal(cancelled.length, 1);
+  });
+
+  it("drops the answer that nobody waits for, and counts it as cancelled", async () => {
+    const waiter = new Waiter();
+    ids.length = 0;
+    const call = infer("good", "m", null, null, waiter);
+    waiter.leave();
+    runs[0]?.resolve(RESULT);
+    await failsWith(call, "cancelled");
+    assert.deepEqual(ids, []);
+    assert.deepEqual(
+      recorded.map(({ outcome }) => outcome.errorCode),
+      ["cancelled"],
+    );
+    atRest();
+  });
+
+  it("cancels at once what a client asked who had gone before", async () => {
+    const waiter = new Waiter();
+    waiter.leave();
+    const call = infer("good", "m", null, null, waiter);
+    assert.deepEqual(cancelled, jobs);
+    runs[0]?.reject(new InferError("cancelled", "dropped"));
+    await failsWith(call, "cancelled");
+    atRest();
   });
 
   it("hides what it does not know", async () => {

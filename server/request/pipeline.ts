@@ -5,7 +5,7 @@ import type { InferRequest, ModelRef } from "../../protocols/core/infer.ts";
 import { INFERENCE_ID, readInferenceId } from "../../protocols/core/inference-id.ts";
 import type { Limits } from "../../protocols/core/limits.ts";
 import { DEFAULT_PRIORITY, readPriority, readTimeoutMs } from "../../protocols/core/schedule.ts";
-import { type InferError, type StatusCode, toInferError } from "../../protocols/core/status.ts";
+import { InferError, type StatusCode, toInferError } from "../../protocols/core/status.ts";
 import type { Principal } from "../access/principal.ts";
 import { epochNowMs } from "../lib/epoch-clock.ts";
 import type { LeaseCounter } from "../models/lease.ts";
@@ -17,6 +17,7 @@ import type { CaptureTap } from "./capture-tap.ts";
 import { type ColdLoads, decoded, startCold } from "./cold-start.ts";
 import { InferenceIds } from "./inference-ids.ts";
 import { validate } from "./validate.ts";
+import type { Waiter } from "./waiter.ts";
 
 export type Protocol = "http" | "grpc" | "websocket";
 
@@ -31,6 +32,7 @@ export interface InferCall<In, Out> {
   readonly deadlineEpochMs: number | null;
   /** Told how a successful call went, before its answer is; null: nobody asks. */
   readonly observer: OutcomeObserver | null;
+  readonly waiter: Waiter;
 }
 
 export interface OutcomeObserver {
@@ -173,7 +175,10 @@ export class Pipeline {
       const inferenceId = readInferenceId(request.parameters) ?? this.#ids.mint();
       const job = toJob(info, request, call.deadlineEpochMs);
       const captured = capture?.takeInputs(info, inferenceId, job.inputs) ?? null;
-      const result = await servable.run(job);
+      const running = servable.run(job);
+      call.waiter.await(servable, job);
+      const result = await running;
+      if (call.waiter.isGone) throw gone();
       const out = this.#encode(call, request, info, inferenceId, result);
       this.#recordSuccess(info.slot, call, startMs, result);
       if (captured !== null) {
@@ -186,6 +191,7 @@ export class Pipeline {
       // Recorded before the release below: a released version's counters may be cleared at once.
       throw this.#recordFailure(info.slot, call.protocol, startMs, thrown);
     } finally {
+      call.waiter.settle();
       if (isAdmitted) gauge.leave(info.slot);
       lease.release();
     }
@@ -249,6 +255,10 @@ function earlierOf(deadlineEpochMs: number | null, timeoutMs: number | null): nu
   if (timeoutMs === null) return deadlineEpochMs;
   const epochMs = epochNowMs() + timeoutMs;
   return deadlineEpochMs === null ? epochMs : Math.min(deadlineEpochMs, epochMs);
+}
+
+function gone(): InferError {
+  return new InferError("cancelled", "the client went away before its answer");
 }
 
 /** What goes wrong while it is judged is the request's end too: recorded, and told as any failure. */

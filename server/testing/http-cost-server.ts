@@ -126,6 +126,7 @@ function readyServable(): Servable {
       slot: 1,
     },
     findOverload: () => null,
+    cancel: () => undefined,
     run: () => Promise.resolve(result),
   };
 }

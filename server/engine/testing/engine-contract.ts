@@ -29,6 +29,7 @@ import {
 } from "../../testing/tiny-models.ts";
 import { connectServable, type EngineChannel } from "../connect.ts";
 import type { ConnectedServable } from "../connected-servable.ts";
+import { sampleOf } from "./sample-tensors.ts";
 
 /**
  * What every engine must do, told through the interfaces of models/loader.ts and the channel. Run it
@@ -236,6 +237,26 @@ export function engineContract(
       await good;
     });
 
+    it("drops a waiting request that nobody waits for, and answers the rest", async () => {
+      const { client, loaded } = await load(slowModel(30));
+      const first = [client.run(slowJob(client)), client.run(slowJob(client))];
+      const unwanted = slowJob(client);
+      const dropped = client.run(unwanted);
+      const last = client.run(slowJob(client));
+      client.cancel(unwanted);
+      await assert.rejects(dropped, (e) => e instanceof InferError && e.code === "cancelled");
+      await Promise.all([...first, last]);
+      // Of jobs that have ended nobody is told.
+      client.cancel(unwanted);
+      const runs = PLACEMENTS.flatMap((place) =>
+        BATCH_CLOSES.map((by) => loaded.batches(place, by)),
+      );
+      assert.equal(
+        runs.reduce((sum, count) => sum + count, 0),
+        3,
+      );
+    });
+
     it("does not block the caller's thread while it computes", async () => {
       const { client } = await load(slowModel(60));
       let turns = 0;
@@ -372,27 +393,6 @@ function slowJob(client: ConnectedServable): Job {
     deadlineEpochMs: null,
     priority: DEFAULT_PRIORITY,
   };
-}
-
-const SAMPLES: Readonly<Record<Datatype, () => Tensor["data"]>> = {
-  BOOL: () => Uint8Array.from([1, 0, 1]),
-  UINT8: () => Uint8Array.from([0, 128, 255]),
-  UINT16: () => Uint16Array.from([0, 1, 65_535]),
-  UINT32: () => Uint32Array.from([0, 1, 4_294_967_295]),
-  UINT64: () => BigUint64Array.from([0n, 9_007_199_254_740_993n, 18_446_744_073_709_551_615n]),
-  INT8: () => Int8Array.from([-128, 0, 127]),
-  INT16: () => Int16Array.from([-32_768, 0, 32_767]),
-  INT32: () => Int32Array.from([-2_147_483_648, 0, 2_147_483_647]),
-  INT64: () => BigInt64Array.from([-1n, 9_007_199_254_740_993n, -(2n ** 63n)]),
-  FP16: () => Uint16Array.from([0x3c00, 0xc100, 0x7bff]),
-  BF16: () => Uint16Array.from([0x3f80, 0xc020, 0x4780]),
-  FP32: () => Float32Array.from([1.5, -0, 3.4e38]),
-  FP64: () => Float64Array.from([Math.PI, -0, 1e308]),
-  BYTES: () => ["", "é", "a b"],
-};
-
-function sampleOf(datatype: Datatype): Tensor {
-  return { name: "x", datatype, shape: [1, 3], data: SAMPLES[datatype]() };
 }
 
 function floatsOf(tensor: Tensor | undefined): number[] {

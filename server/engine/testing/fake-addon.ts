@@ -71,6 +71,7 @@ export function createFakeAddon(): FakeAddon {
       runs.push(run);
       setImmediate(() => onAnswers([answerOf(jobId, run, compute)]));
     },
+    cancel: () => false,
     predictOverload: () => fake.overloadMs,
     scanNumbers: () => false,
     writeNumbers: () => -1,

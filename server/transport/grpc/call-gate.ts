@@ -10,6 +10,7 @@ import type { Gatekeeper } from "../../access/gatekeeper.ts";
 import type { Action, Principal } from "../../access/principal.ts";
 import { readCredential } from "../../access/read-credential.ts";
 import type { Logger } from "../../lib/log.ts";
+import { Waiter } from "../../request/waiter.ts";
 import { InFlight } from "../in-flight.ts";
 import { RequestIds } from "../request-id.ts";
 import { failedStatus } from "./failed-status.ts";
@@ -22,6 +23,7 @@ export interface AdmittedCall {
   readonly wantsRequestId: boolean;
   /** null for a probe: those are open. */
   readonly principal: Principal | null;
+  readonly waiter: Waiter;
 }
 
 /**
@@ -38,7 +40,7 @@ export class CallGate {
   /** grpc-js hands the same Metadata object to the interceptor and to the handler. */
   readonly #admitted = new WeakMap<Metadata, AdmittedCall>();
   /** Calls that were let in and have not ended, their messages perhaps still on the way. */
-  readonly #open = new Map<ServerInterceptingCallInterface, string>();
+  readonly #open = new Map<ServerInterceptingCallInterface, AdmittedCall>();
   readonly #inFlight = new InFlight();
 
   constructor(gatekeeper: Gatekeeper, log: Logger, actions: ReadonlyMap<string, Action | null>) {
@@ -78,11 +80,16 @@ export class CallGate {
   /** Answers every open call with `draining`; what is still computed for it is dropped. */
   cutOff(): void {
     const error = new InferError("draining", "the server shut down before this call was answered");
-    for (const [call, requestId] of this.#open) call.sendStatus(failedStatus(error, requestId));
+    for (const [call, { requestId }] of this.#open) call.sendStatus(failedStatus(error, requestId));
   }
 
   #end(call: ServerInterceptingCallInterface): void {
-    if (this.#open.delete(call)) this.#inFlight.leave();
+    const admitted = this.#open.get(call);
+    if (admitted === undefined) return;
+    this.#open.delete(call);
+    // Nothing where it was answered.
+    admitted.waiter.leave();
+    this.#inFlight.leave();
   }
 
   #admit(path: string, metadata: Metadata, call: ServerInterceptingCallInterface): boolean {
@@ -90,8 +97,10 @@ export class CallGate {
     const requestId = this.#ids.take(sent);
     try {
       const principal = this.#judge(path, metadata);
-      this.#admitted.set(metadata, { requestId, wantsRequestId: requestId === sent, principal });
-      this.#open.set(call, requestId);
+      const wantsRequestId = requestId === sent;
+      const admitted = { requestId, wantsRequestId, principal, waiter: new Waiter() };
+      this.#admitted.set(metadata, admitted);
+      this.#open.set(call, admitted);
       this.#inFlight.enter();
       return true;
     } catch (thrown) {

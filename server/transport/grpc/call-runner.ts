@@ -32,7 +32,7 @@ export class CallRunner {
 
   /** Never rejects. grpc-js drops the answer to a call that was cancelled or whose deadline passed. */
   async run(method: GrpcMethod, call: UnaryCall, callback: UnaryCallback): Promise<void> {
-    const { requestId, wantsRequestId, principal } = this.#gate.take(call.metadata);
+    const { requestId, wantsRequestId, principal, waiter } = this.#gate.take(call.metadata);
     const { bytes } = this.#context.pipeline;
     const bodyBytes = call.request.byteLength;
     let reservedBytes = 0;
@@ -44,6 +44,7 @@ export class CallRunner {
         wire: ownBytes(call.request),
         principal,
         deadlineEpochMs: deadlineOf(call),
+        waiter,
       });
       if (wantsRequestId) callback(null, answer, requestIdTrailer(requestId));
       else callback(null, answer);

@@ -24,6 +24,7 @@ import {
   repositoryIndex,
   SERVER_METADATA,
 } from "../../request/queries.ts";
+import type { Waiter } from "../../request/waiter.ts";
 import type { ServingContext } from "../serving-context.ts";
 import { assertSteerParameters } from "../steer-parameters.ts";
 
@@ -34,6 +35,7 @@ export interface GrpcCall {
   readonly principal: Principal | null;
   /** Absolute, epoch milliseconds; null for none. */
   readonly deadlineEpochMs: number | null;
+  readonly waiter: Waiter;
 }
 
 export interface GrpcMethod {
@@ -76,7 +78,7 @@ export const GRPC_METHODS: readonly GrpcMethod[] = [
   guarded(METHOD_PATHS.modelInfer, "infer", {
     decode: readModelRef,
     modelOf: (ref) => ref.name,
-    answer: (context, ref, { wire, deadlineEpochMs }, principal) =>
+    answer: (context, ref, { wire, deadlineEpochMs, waiter }, principal) =>
       context.pipeline.infer({
         principal,
         ref,
@@ -85,6 +87,7 @@ export const GRPC_METHODS: readonly GrpcMethod[] = [
         protocol: "grpc",
         deadlineEpochMs,
         observer: null,
+        waiter,
       }),
   }),
 ];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { epochNowMs } from "../../lib/epoch-clock.ts";
 import type { Listener } from "../serving-context.ts";
+import { until } from "../testing/clients.ts";
 import { createGrpcListener } from "./grpc-listener.ts";
 import { createFakeServing, type FakeServing, INFER_KEY } from "./testing/fake-serving.ts";
 import { createRawClient, type RawClient } from "./testing/raw-client.ts";
@@ -32,6 +33,26 @@ function rowFor(model: string, rest: object): object {
 }
 
 describe("the schedule of a call", () => {
+  test("a call that its client cancelled is cancelled here too", async () => {
+    fake.held.length = 0;
+    fake.outcomes.length = 0;
+    let cancel: () => void = () => undefined;
+    const call = client.call("ModelInfer", rowFor("gate", {}), {
+      ...AS_INFERRER,
+      onCall: (started) => {
+        cancel = () => started.cancel();
+      },
+    });
+    await fake.whenHeld(1);
+    cancel();
+    assert.equal((await call).error?.code, 1);
+    await until("nothing held", () => fake.leases() === 0 && fake.usedBytes() === 0);
+    assert.deepEqual(
+      fake.outcomes.map(({ errorCode }) => errorCode),
+      ["cancelled"],
+    );
+  });
+
   test("priority and timeout are parameters, the timeout in microseconds", async () => {
     const parameters = { priority: { int64_param: "1" }, timeout: { int64_param: "30000000" } };
     const call = client.call("ModelInfer", rowFor("gate", { parameters }), AS_INFERRER);

@@ -1,3 +1,4 @@
+import type { Waiter } from "../../request/waiter.ts";
 import type { BodyRead } from "./body-read.ts";
 import type { RequestHeaders } from "./request-headers.ts";
 
@@ -22,6 +23,8 @@ export interface HttpExchange {
    * handler first yields (uWebSockets.js drops what nobody listens to).
    */
   readBody(read: BodyRead): void;
+  /** Tells it when the client goes away. REQUIRES: called at most once. */
+  tellGone(waiter: Waiter): void;
   /**
    * Answers, with Content-Length; a no-op where the client has gone. A client that takes nothing for
    * bodyTimeoutMs is cut off. REQUIRES: called at most once.

@@ -20,6 +20,10 @@ type Fault = "none" | "throws" | "rejects";
 
 /** An exchange without a socket: the test feeds the body, and sees the answer. */
 class FakeExchange implements HttpExchange {
+  tellGone(): void {
+    // It stays to the end.
+  }
+
   readonly method = "POST";
   readonly path: string;
   readonly headers = new RequestHeaders();

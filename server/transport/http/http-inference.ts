@@ -7,6 +7,7 @@ import { makeInputArray } from "../../../protocols/oip-rest/input-array.ts";
 import type { Principal } from "../../access/principal.ts";
 import { epochNowMs } from "../../lib/epoch-clock.ts";
 import type { OutcomeObserver, Pipeline, RequestOutcome } from "../../request/pipeline.ts";
+import { Waiter } from "../../request/waiter.ts";
 import { BodyBuffer } from "./body-buffer.ts";
 import type { BodyReceiver } from "./body-read.ts";
 import type { HttpExchange } from "./http-exchange.ts";
@@ -97,6 +98,8 @@ export class HttpInference implements BodyReceiver, OutcomeObserver {
 
   async #run(body: Uint8Array): Promise<void> {
     const { principal, ref, deadlineEpochMs } = this.#order;
+    const waiter = new Waiter();
+    this.#exchange.tellGone(waiter);
     try {
       const answer = await this.#host.pipeline.infer({
         principal,
@@ -106,6 +109,7 @@ export class HttpInference implements BodyReceiver, OutcomeObserver {
         protocol: "http",
         deadlineEpochMs,
         observer: this.#wantsTiming() ? this : null,
+        waiter,
       });
       this.#body.holdAtLeast(byteLengthOf(answer.parts));
       const headers = headersOf(answer, this.#requestId, this.#timing);

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Waiter } from "../../request/waiter.ts";
 import type { BodyRead } from "./body-read.ts";
 import type { AfterAnswer, HttpExchange } from "./http-exchange.ts";
 import { byteLengthOf, joinParts, ONE_WRITE_BYTES } from "./join-parts.ts";
@@ -20,6 +21,7 @@ export class NodeExchange implements HttpExchange {
   readonly #mustContinue: boolean;
   #isAborted = false;
   #read: BodyRead | null = null;
+  #waiter: Waiter | null = null;
 
   /** @param stallMs how long a client may take nothing of an answer */
   constructor(req: IncomingMessage, res: ServerResponse, stallMs: number, mustContinue: boolean) {
@@ -42,6 +44,10 @@ export class NodeExchange implements HttpExchange {
     this.#req.on("data", (chunk: Uint8Array) => read.take(chunk, false));
     this.#req.on("end", () => read.finish());
     if (this.#mustContinue) this.#res.writeContinue();
+  }
+
+  tellGone(waiter: Waiter): void {
+    this.#waiter = waiter;
   }
 
   respond(
@@ -90,5 +96,6 @@ export class NodeExchange implements HttpExchange {
     if (this.#res.writableFinished) return;
     this.#isAborted = true;
     this.#read?.abort();
+    this.#waiter?.leave();
   }
 }

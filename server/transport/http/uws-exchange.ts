@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { Buffer } from "node:buffer";
 import { createDeferred, type Deferred } from "../../lib/deferred.ts";
+import type { Waiter } from "../../request/waiter.ts";
 import type { BodyRead } from "./body-read.ts";
 import type { AfterAnswer, HttpExchange } from "./http-exchange.ts";
 import { byteLengthOf, joinParts, ONE_WRITE_BYTES } from "./join-parts.ts";
@@ -19,6 +20,7 @@ export class UwsExchange implements HttpExchange {
   readonly #stallMs: number;
   #isAborted = false;
   #read: BodyRead | null = null;
+  #waiter: Waiter | null = null;
   #sending: LargeSend | null = null;
 
   /** @param stallMs how long a client may take nothing of a large answer */
@@ -42,6 +44,10 @@ export class UwsExchange implements HttpExchange {
   readBody(read: BodyRead): void {
     this.#read = read;
     this.#res.onData((chunk, isLast) => read.take(Buffer.from(chunk), isLast));
+  }
+
+  tellGone(waiter: Waiter): void {
+    this.#waiter = waiter;
   }
 
   respond(
@@ -80,6 +86,7 @@ export class UwsExchange implements HttpExchange {
   #abort(): void {
     this.#isAborted = true;
     this.#read?.abort();
+    this.#waiter?.leave();
     this.#sending?.finish();
   }
 }

@@ -42,6 +42,8 @@ export interface FakeContext extends ServingContext {
   readonly steered: string[];
   /** Labels that were told, in order. */
   readonly labels: LabelRecord[];
+  /** How each request ended, in order. */
+  readonly outcomes: string[];
   isReadyNow: boolean;
   isDrainingNow: boolean;
 }
@@ -54,6 +56,7 @@ export function createFakeContext(
 ): FakeContext {
   const models = createFakeModels();
   const logged: string[] = [];
+  const outcomes: string[] = [];
   const steered: string[] = [];
   const labels: LabelRecord[] = [];
   const revoked = new Set<string>();
@@ -71,7 +74,9 @@ export function createFakeContext(
       read: () => running,
     },
     bytes: new ByteBudget(new SharedArrayBuffer(8), maxInflightBytes),
-    recorder: { record: () => undefined },
+    recorder: {
+      record: (_slot, _protocol, { errorCode }) => void outcomes.push(errorCode ?? "ok"),
+    },
     limits: DEFAULT_LIMITS,
     capture: null,
     coldLoads: null,
@@ -81,6 +86,7 @@ export function createFakeContext(
     models,
     connections: new ConnectionLimit(new SharedArrayBuffer(CONNECTION_CELL_BYTES), maxConnections),
     logged,
+    outcomes,
     steered,
     labels,
     revoked,

@@ -12,23 +12,31 @@ const OUTPUT: TensorSignature = { name: "y", datatype: "FP32", shape: [-1] };
 
 /** Holds every run of the `slow` model until it is opened. */
 export class Gate {
-  #waiting: Deferred<void>[] = [];
+  #waiting: { readonly job: Job; readonly deferred: Deferred<void> }[] = [];
 
   get waiting(): number {
     return this.#waiting.length;
   }
 
-  wait(): Promise<void> {
+  wait(job: Job): Promise<void> {
     const deferred = createDeferred<void>();
-    this.#waiting.push(deferred);
+    this.#waiting.push({ job, deferred });
     return deferred.promise;
   }
 
   /** Lets one run go on: the one that came at `index`. */
   open(index = 0): void {
-    const [deferred] = this.#waiting.splice(index, 1);
-    if (deferred === undefined) throw new Error(`no run waits at ${index}`);
-    deferred.resolve();
+    const [run] = this.#waiting.splice(index, 1);
+    if (run === undefined) throw new Error(`no run waits at ${index}`);
+    run.deferred.resolve();
+  }
+
+  /** Ends the run of this job, as an engine does where nobody waits for it. */
+  cancel(job: Job): void {
+    const index = this.#waiting.findIndex((run) => run.job === job);
+    if (index < 0) return;
+    const [run] = this.#waiting.splice(index, 1);
+    run?.deferred.reject(new InferError("cancelled", "nobody waits"));
   }
 
   openAll(): void {
@@ -64,7 +72,7 @@ export function createFakeModels(): FakeModels {
   ): ServingModel => {
     const served = versions.map((version): [number, LeaseCounter] => {
       const counter = new LeaseCounter(
-        fakeServable(name, version, (x, job) => {
+        fakeServable(name, version, gate, (x, job) => {
           runs += 1;
           return compute(x, job);
         }),
@@ -97,8 +105,8 @@ export function createFakeModels(): FakeModels {
   const models = [
     model("double", (x) => x.map((value) => value * 2), [1, 2]),
     model("echo", (x) => x),
-    model("slow", async (x) => {
-      await gate.wait();
+    model("slow", async (x, job) => {
+      await gate.wait(job);
       return x;
     }),
     model("failing", () => {
@@ -125,7 +133,7 @@ function leftAndPriority({ deadlineEpochMs, priority }: Job): Float32Array {
   return new Float32Array([(deadlineEpochMs ?? 0) - epochNowMs(), priority]);
 }
 
-function fakeServable(name: string, version: number, compute: Compute): Servable {
+function fakeServable(name: string, version: number, gate: Gate, compute: Compute): Servable {
   return {
     info: {
       key: `${name}/${version}`,
@@ -140,6 +148,7 @@ function fakeServable(name: string, version: number, compute: Compute): Servable
       name === "busy" && deadlineEpochMs !== null
         ? createRefusal("queue-full", "model 'busy' has work for about 70 ms", 1070)
         : null,
+    cancel: (job) => gate.cancel(job),
     async run(job: Job): Promise<JobResult> {
       const y = await compute(job.inputs[0]?.data as Float32Array, job);
       const tensor: Tensor = { name: "y", datatype: "FP32", shape: [y.length], data: y };

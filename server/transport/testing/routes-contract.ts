@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { describe, test } from "node:test";
 import { ask, inferBody, RawClient, until } from "./clients.ts";
 import { type Rig, serve } from "./rig.ts";
@@ -117,6 +118,25 @@ export function routesContract(rig: Rig): void {
         const bad = inferBody([1], { parameters: { priority: "high" } });
         const refused = await ask(port, path, { body: bad });
         assert.deepEqual([refused.status, refused.json.code], [400, "invalid-argument"]);
+      }));
+
+    test("what a client asked for who went away is cancelled, not its neighbour's", () =>
+      serve(rig, {}, async ({ port, context }) => {
+        const { gate } = context.models;
+        const path = "/v2/models/slow/infer";
+        const body = inferBody([1]);
+        const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-length: ${body.length}\r\n\r\n`;
+        const kept = ask(port, path, { body });
+        await until("a run", () => gate.waiting === 1);
+        const socket = connect(port, "127.0.0.1");
+        socket.write(head + body);
+        await until("two runs", () => gate.waiting === 2);
+        socket.destroy();
+        await until("one lease", () => context.models.leases() === 1);
+        assert.deepEqual(context.outcomes, ["cancelled"]);
+        gate.openAll();
+        assert.equal((await kept).status, 200);
+        assert.deepEqual([context.models.leases(), context.pipeline.bytes.usedBytes], [0, 0]);
       }));
 
     test("labels are handed on whole, or refused whole", () =>

@@ -62,6 +62,19 @@ export function streamContract(rig: Rig): void {
         client.ws.terminate();
       }));
 
+    test("what a closed connection asked for is cancelled", () =>
+      serve(rig, {}, async ({ port, context }) => {
+        const { gate } = context.models;
+        const client = await new StreamClient(port, "/v2/models/slow/stream").settled();
+        client.infer("a", [1]);
+        client.infer("b", [1]);
+        await until("two runs", () => gate.waiting === 2);
+        client.ws.terminate();
+        await until("nothing held", () => context.models.leases() === 0);
+        assert.deepEqual([gate.waiting, context.pipeline.bytes.usedBytes], [0, 0]);
+        assert.deepEqual(context.outcomes, ["cancelled", "cancelled"]);
+      }));
+
     test("bad frames are answered with error frames; the connection stays", () =>
       serve(rig, {}, async ({ port, context }) => {
         const client = await new StreamClient(port, "/v2/models/slow/stream").settled();

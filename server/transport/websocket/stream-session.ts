@@ -10,6 +10,7 @@ import {
   tryFrameId,
 } from "../../../protocols/stream/frame-codec.ts";
 import type { InferCall } from "../../request/pipeline.ts";
+import { Waiter } from "../../request/waiter.ts";
 import { draining } from "../http/draining.ts";
 import type { HttpOptions } from "../http/http-options.ts";
 import { InFlight } from "../in-flight.ts";
@@ -30,7 +31,8 @@ export class StreamSession {
   readonly #socket: StreamSocket;
   /** The frame is decoded before the pipeline runs: it names its own model. */
   readonly #codec: InferCodec<InferRequest, Uint8Array>;
-  readonly #ids = new Set<string>();
+  /** Of what is in flight, by id. */
+  readonly #waiters = new Map<string, Waiter>();
   readonly #inFlight = new InFlight();
   #isDraining = false;
   #isClosed = false;
@@ -90,9 +92,10 @@ export class StreamSession {
     );
   }
 
-  /** The connection is gone: answers still to come are dropped. */
+  /** The connection is gone: what is in flight is cancelled. */
   onClosed(): void {
     this.#isClosed = true;
+    for (const waiter of this.#waiters.values()) waiter.leave();
   }
 
   /** Answers what is in flight, then closes with 1012. Resolves when that is said. */
@@ -106,22 +109,23 @@ export class StreamSession {
   /** Synchronous up to the pipeline. @throws InferError when the frame may not start */
   #start({ id, ref: asked, request }: StreamFrame, bytes: number): void {
     const { gatekeeper, pipeline } = this.#context;
-    if (this.#ids.has(id)) {
+    if (this.#waiters.has(id)) {
       throw new InferError("invalid-argument", `id ${JSON.stringify(id)} is still in flight`);
     }
     const ref = this.#refOf(asked);
     const principal = gatekeeper.authenticate(this.#admission.credential);
     gatekeeper.authorise(principal, "infer", ref.name);
     if (this.#isDraining || this.#context.isDraining()) throw draining();
-    if (this.#ids.size >= this.#options.maxStreamInflight) {
+    if (this.#waiters.size >= this.#options.maxStreamInflight) {
       throw new InferError(
         "queue-full",
-        `this connection has ${this.#ids.size} requests in flight, its limit (maxStreamInflight)`,
+        `this connection has ${this.#waiters.size} requests in flight, its limit (maxStreamInflight)`,
         { retryAfterMs: 1000 },
       );
     }
     pipeline.bytes.reserve(bytes);
-    this.#ids.add(id);
+    const waiter = new Waiter();
+    this.#waiters.set(id, waiter);
     this.#inFlight.enter();
     void this.#run(id, bytes, {
       principal,
@@ -131,6 +135,7 @@ export class StreamSession {
       protocol: "websocket",
       deadlineEpochMs: null,
       observer: null,
+      waiter,
     });
   }
 
@@ -138,10 +143,10 @@ export class StreamSession {
     const { pipeline } = this.#context;
     try {
       const answer = await pipeline.infer(call);
-      this.#ids.delete(id);
+      this.#waiters.delete(id);
       this.#send(answer);
     } catch (thrown) {
-      this.#ids.delete(id);
+      this.#waiters.delete(id);
       this.#sendError(id, thrown);
     } finally {
       pipeline.bytes.release(bytes);

@@ -30,6 +30,10 @@ export class UpgradeExchange implements HttpExchange {
     throw new Error("an upgrade has no body");
   }
 
+  tellGone(): void {
+    // An upgrade is judged at once: nobody waits for it.
+  }
+
   /** Always the last answer of its connection. */
   respond(status: number, headers: readonly string[], parts: readonly Uint8Array[]): Promise<void> {
     if (this.#socket.destroyed) return Promise.resolve();

@@ -68,9 +68,16 @@ export function createFakeServing(options: { maxInflightBytes?: number } = {}): 
   const steered: string[] = [];
   const counters: LeaseCounter[] = [];
   const add = (name: string, signature: Signature, run: Servable["run"], maxQueue = 100) => {
-    const counter = new LeaseCounter(createServable(name, signature, run, maxQueue));
+    const counter = new LeaseCounter({
+      ...createServable(name, signature, run, maxQueue),
+      cancel: cancelHeld,
+    });
     counters.push(counter);
     return readyModel(name, counter);
+  };
+  const cancelHeld = (job: Job) => {
+    const gone = new InferError("cancelled", "nobody waits");
+    for (const each of held) if (each.job === job) each.proceed.reject(gone);
   };
   const holdJob = async (job: Job) => {
     const proceed = createDeferred<void>();
@@ -184,7 +191,7 @@ function createServable(
     maxQueue,
     slot: 1,
   };
-  return { info, findOverload: () => null, run };
+  return { info, findOverload: () => null, run, cancel: () => undefined };
 }
 
 function readyModel(name: string, counter: LeaseCounter): ServingModel {

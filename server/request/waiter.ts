@@ -1,0 +1,36 @@
+import type { Job, Servable } from "../models/servable.ts";
+
+/**
+ * Who waits for one answer. The pipeline tells it where its job is; the transport tells it when the
+ * client has gone, and then the job is cancelled. One thread.
+ */
+export class Waiter {
+  #isGone = false;
+  #servable: Servable | null = null;
+  #job: Job | null = null;
+
+  /** The client has gone: nobody reads the answer. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** By the pipeline, when the servable has the job. */
+  await(servable: Servable, job: Job): void {
+    this.#servable = servable;
+    this.#job = job;
+    if (this.#isGone) servable.cancel(job);
+  }
+
+  /** By the pipeline: the job has ended. */
+  settle(): void {
+    this.#servable = null;
+    this.#job = null;
+  }
+
+  /** By the transport, at any time and any number of times, also after the answer. */
+  leave(): void {
+    this.#isGone = true;
+    if (this.#servable === null || this.#job === null) return;
+    this.#servable.cancel(this.#job);
+  }
+}
