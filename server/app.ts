@@ -1,3 +1,4 @@
+import { createQuotaBlock } from "./access/quotas.ts";
 import type { AccessRoom } from "./access-room.ts";
 import { openAccessRoom } from "./access-room.ts";
 import type { Config } from "./config/config.ts";
@@ -277,6 +278,7 @@ export class App {
         bytes: this.#blocks.bytes,
         gauge: this.#blocks.gauge,
         connections: this.#blocks.connections[role],
+        quotas: this.#blocks.quotas,
         counters: this.#blocks.counters[index] as SharedArrayBuffer,
       },
       capture: this.#capture?.connect() ?? null,
@@ -294,6 +296,7 @@ interface SharedBlocksOfAll {
   readonly bytes: SharedArrayBuffer;
   readonly gauge: SharedArrayBuffer;
   readonly connections: Readonly<Record<ThreadRole, SharedArrayBuffer>>;
+  readonly quotas: SharedArrayBuffer;
   readonly counters: readonly SharedArrayBuffer[];
 }
 
@@ -305,6 +308,7 @@ function createBlocks(threads: number): SharedBlocksOfAll {
       http: new SharedArrayBuffer(CONNECTION_CELL_BYTES),
       grpc: new SharedArrayBuffer(CONNECTION_CELL_BYTES),
     },
+    quotas: createQuotaBlock(),
     counters: Array.from({ length: threads }, createCounterBlock),
   };
 }

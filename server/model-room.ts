@@ -164,7 +164,11 @@ export class ModelRoom {
     const { addon } = engine;
     const threads = engineThreads(config, engine.name, availableParallelism());
     if (addon !== null) {
-      return createNativeEngine({ addon, ...threads, inlineBudgetUs: config.inlineBudgetUs });
+      return createNativeEngine({
+        ...{ addon, ...threads },
+        inlineBudgetUs: config.inlineBudgetUs,
+        maxQueueMs: config.maxQueueMs,
+      });
     }
     return createPortableEngine({
       ...threads,

@@ -32,7 +32,11 @@ describe("who may use the project API", () => {
       },
     };
     const io = { stdout: sink, stderr: sink, env: {}, cwd: home };
-    await createKeyCommand({ name: role, role, models, expiresDays: undefined }, inputs, io);
+    await createKeyCommand(
+      { name: role, role, models, expiresDays: undefined, rate: undefined, burst: undefined },
+      inputs,
+      io,
+    );
     return /slc_\S+/.exec(said)?.[0] ?? "";
   }
 

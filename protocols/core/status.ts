@@ -87,6 +87,13 @@ export const STATUS_TABLE = {
     retryable: false,
     meaning: "The request is larger than a configured limit; the message names the setting.",
   },
+  "quota-exceeded": {
+    http: 429,
+    grpc: 8,
+    ws: 1013,
+    retryable: true,
+    meaning: "The key has used up its quota for this model; the server itself has room.",
+  },
   cancelled: {
     http: 499,
     grpc: 1,
@@ -180,10 +187,18 @@ export class InferError extends Error {
  * where: it has no stack, which costs more than all else of it.
  * @param retryAfterMs when to try again
  */
-export function createRefusal(code: StatusCode, message: string, retryAfterMs: number): InferError {
+export function createRefusal(
+  code: StatusCode,
+  message: string,
+  retryAfterMs: number,
+  details: ErrorDetails | null = null,
+): InferError {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
-  const refusal = new InferError(code, message, { retryAfterMs });
+  const refusal = new InferError(code, message, {
+    retryAfterMs,
+    ...(details === null ? {} : { details }),
+  });
   Error.stackTraceLimit = stackTraceLimit;
   return refusal;
 }

@@ -13,6 +13,7 @@ import { withFileLock } from "./file-lock.ts";
 import { isModelGlob } from "./glob.ts";
 import type { KeyRecord } from "./key-record.ts";
 import { ROLES, type Role } from "./principal.ts";
+import { MAX_RATE_PER_SEC } from "./quota.ts";
 
 /** A keys file that cannot be used: says which, where in it, what was expected and what came. */
 export class KeyFileError extends Error {
@@ -117,10 +118,20 @@ const FIELDS: Readonly<Record<keyof KeyRecord, readonly [string, (value: unknown
   createdAt: ["a time", isTime],
   expiresAt: ["a time or null", isTimeOrNull],
   revokedAt: ["a time or null", isTimeOrNull],
+  quota: ['{"ratePerSec": above 0, "burst": at least 1} or null', (v) => v === null || isQuota(v)],
 };
 
-function parseRecord(path: string, at: string, value: unknown): KeyRecord {
-  if (!isRecord(value)) throw new KeyFileError(path, `${at} must be an object`);
+function isQuota(value: unknown): boolean {
+  if (!isRecord(value) || Object.keys(value).length !== 2) return false;
+  const { ratePerSec, burst } = value;
+  const isRate = typeof ratePerSec === "number" && ratePerSec > 0 && ratePerSec <= MAX_RATE_PER_SEC;
+  return isRate && Number.isSafeInteger(burst) && (burst as number) >= 1;
+}
+
+function parseRecord(path: string, at: string, read: unknown): KeyRecord {
+  if (!isRecord(read)) throw new KeyFileError(path, `${at} must be an object`);
+  // Files of before keys had quotas have none.
+  const value: Fields = { quota: null, ...read };
   for (const [field, [expected, fits]] of Object.entries(FIELDS)) {
     if (fits(value[field])) continue;
     // The value itself is not shown: someone may have pasted a key where its hash belongs.

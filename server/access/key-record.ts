@@ -1,5 +1,6 @@
 import { hash, randomBytes } from "node:crypto";
 import type { Role } from "./principal.ts";
+import type { Quota } from "./quota.ts";
 
 /** What is kept of an API key: plain data, sent to serving threads by message. Never the key itself. */
 export interface KeyRecord {
@@ -16,6 +17,8 @@ export interface KeyRecord {
   readonly createdAt: string;
   readonly expiresAt: string | null;
   readonly revokedAt: string | null;
+  /** null: as much as the server can do. */
+  readonly quota: Quota | null;
 }
 
 export interface NewKey {
@@ -29,7 +32,11 @@ export interface NewKey {
 const KEY_TEXT = /^slc_([0-9a-f]{12})\.([A-Za-z0-9_-]{43})$/;
 
 /** @returns the record to keep and the key's text, which exists only here: show it once. */
-export function createKey(wanted: NewKey, now: Date): { record: KeyRecord; text: string } {
+export function createKey(
+  wanted: NewKey,
+  now: Date,
+  quota: Quota | null = null,
+): { record: KeyRecord; text: string } {
   const id = randomBytes(6).toString("hex");
   const secret = randomBytes(32).toString("base64url");
   const record: KeyRecord = {
@@ -41,6 +48,7 @@ export function createKey(wanted: NewKey, now: Date): { record: KeyRecord; text:
     createdAt: now.toISOString(),
     expiresAt: wanted.expiresAt === null ? null : wanted.expiresAt.toISOString(),
     revokedAt: null,
+    quota,
   };
   return { record, text: `slc_${id}.${secret}` };
 }

@@ -4,6 +4,7 @@ import { isModelGlob } from "../access/glob.ts";
 import { readKeyFile, updateKeyFile } from "../access/key-file.ts";
 import { createKey, type KeyRecord, type NewKey } from "../access/key-record.ts";
 import { ROLES, type Role } from "../access/principal.ts";
+import { MAX_RATE_PER_SEC, type Quota } from "../access/quota.ts";
 import { type ConfigInputs, loadPlaces } from "../config/load.ts";
 import { didYouMean } from "../lib/nearest-name.ts";
 import { cliActor } from "./cli-actor.ts";
@@ -18,6 +19,8 @@ export interface CreateKeyOptions {
   readonly role: string;
   readonly models: string;
   readonly expiresDays: string | undefined;
+  readonly rate: string | undefined;
+  readonly burst: string | undefined;
 }
 
 /** Makes a key: its text, which is kept nowhere, goes to standard output; the rest to standard error. */
@@ -27,11 +30,17 @@ export async function createKeyCommand(
   io: Io,
 ): Promise<number> {
   const now = new Date();
-  const { record, text } = createKey(readNewKey(options, now), now);
+  const { record, text } = createKey(readNewKey(options, now), now, readQuota(options));
   const file = await changeKeys(inputs, (records) => [...records, record], {
     action: "key.create",
     target: record.id,
-    details: { role: record.role, models: record.models.join(","), expiresAt: record.expiresAt },
+    details: {
+      role: record.role,
+      models: record.models.join(","),
+      expiresAt: record.expiresAt,
+      ratePerSec: record.quota?.ratePerSec ?? null,
+      burst: record.quota?.burst ?? null,
+    },
   });
   io.stdout.write(`${text}\n`);
   io.stderr.write(
@@ -50,9 +59,10 @@ export function listKeysCommand(inputs: ConfigInputs, io: Io): number {
     record.models.join(","),
     record.createdAt.slice(0, 10),
     record.expiresAt?.slice(0, 10) ?? "never",
+    record.quota === null ? "none" : `${record.quota.ratePerSec}/s, ${record.quota.burst} at once`,
     record.name,
   ]);
-  const table = [["ID", "ROLE", "STATE", "MODELS", "CREATED", "EXPIRES", "NAME"], ...rows];
+  const table = [["ID", "ROLE", "STATE", "MODELS", "CREATED", "EXPIRES", "QUOTA", "NAME"], ...rows];
   io.stdout.write(`${align(table)}\n`);
   return 0;
 }
@@ -120,6 +130,23 @@ function readExpiry(text: string | undefined, now: Date): Date | null {
     throw new UsageError(`--expires-days must be an integer from 1 to ${MAX_DAYS}, got '${text}'`);
   }
   return new Date(now.getTime() + days * DAY_MS);
+}
+
+/** Without --burst as many at once as a second has; at least one. */
+function readQuota({ rate, burst }: CreateKeyOptions): Quota | null {
+  if (rate === undefined) {
+    if (burst === undefined) return null;
+    throw new UsageError("--burst needs --rate");
+  }
+  const ratePerSec = Number(rate);
+  if (!(ratePerSec > 0 && ratePerSec <= MAX_RATE_PER_SEC)) {
+    throw new UsageError(`--rate must be above 0 and at most ${MAX_RATE_PER_SEC}, got '${rate}'`);
+  }
+  const atOnce = burst === undefined ? Math.max(1, Math.ceil(ratePerSec)) : Number(burst);
+  if (!Number.isSafeInteger(atOnce) || atOnce < 1) {
+    throw new UsageError(`--burst must be a whole number from 1, got '${burst}'`);
+  }
+  return { ratePerSec, burst: atOnce };
 }
 
 function isRole(text: string): text is Role {

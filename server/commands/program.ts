@@ -183,6 +183,8 @@ function addKeys(program: Command, io: Io, run: Run): void {
     .option("--role <role>", "read, infer or admin", "infer")
     .option("--models <globs>", "names, prefixes such as fraud-* or *, by commas", "*")
     .option("--expires-days <days>", "days until it expires; default: never")
+    .option("--rate <number>", "requests a second of each model; default: no limit")
+    .option("--burst <number>", "requests at once after a pause; default: those of one second")
     .action((flags: Flags) =>
       run(async () => {
         const { createKeyCommand } = await import("./keys.ts");
@@ -191,6 +193,8 @@ function addKeys(program: Command, io: Io, run: Run): void {
           role: String(flags["role"]),
           models: String(flags["models"]),
           expiresDays: textOf(flags["expiresDays"]),
+          rate: textOf(flags["rate"]),
+          burst: textOf(flags["burst"]),
         };
         return createKeyCommand(options, inputsOf(flags, io), io);
       }),

@@ -66,6 +66,8 @@ export interface Config {
   readonly jsonNonFinite: JsonNonFinite;
   /** Requests waiting or running per version. */
   readonly maxQueue: number;
+  /** Native engine: most milliseconds that a request may be predicted to wait and run. */
+  readonly maxQueueMs: number;
   readonly maxBatchRows: number;
   /** auto: uWebSockets.js where it loads. uws where it does not load is an error at start. */
   readonly httpTransport: HttpTransport;

@@ -8,6 +8,7 @@ import {
 } from "../../native/addon.ts";
 import { createRefusal, InferError } from "../../protocols/core/status.ts";
 import { epochNowMs } from "../lib/epoch-clock.ts";
+import { jittered } from "../lib/jittered.ts";
 import type { BatchClose } from "../models/loader.ts";
 import type { Job, JobResult, ServableInfo } from "../models/servable.ts";
 import type { ConnectedServable } from "./connected-servable.ts";
@@ -21,6 +22,10 @@ import { RunCounter } from "./run-counters.ts";
 import { ShapeClasses } from "./shape-class.ts";
 
 const US_PER_MS = 1000;
+/** A job of such a timeout is due after all that wait now, but for the least urgent. */
+const AGEING_MS = 250;
+/** Of a timeout, the share that `predictOverload` lets wait and run take (kMostPredicted of job_queue.h). */
+const MOST_PREDICTED = 0.5;
 /** A run on the serving thread that lasts so many budgets is ended and goes to the engine's threads. */
 const LIMIT_BUDGETS = 50;
 /** A module is loaded once a thread, and so these are the thread's. */
@@ -51,6 +56,7 @@ class NativeClient implements ConnectedServable {
   readonly #inline: InlineRunner;
   readonly #classes: ShapeClasses<NativeJob>;
   readonly #maxRows: number;
+  readonly #maxQueueMs: number;
   readonly #submitted = new Map<number, NativeJob>();
   #nextId = 1;
 
@@ -62,6 +68,7 @@ class NativeClient implements ConnectedServable {
     this.#runs = new RunCounter(channel.runs);
     this.#classes = new ShapeClasses(info.signature, channel);
     this.#maxRows = info.batching?.maxRows ?? 1;
+    this.#maxQueueMs = channel.maxQueueMs;
     this.#line = addon.connect(channel.session, (answers) => this.#onAnswers(answers), timing);
     this.#inline = new InlineRunner({
       addon,
@@ -76,12 +83,22 @@ class NativeClient implements ConnectedServable {
 
   findOverload(deadlineEpochMs: number | null): InferError | null {
     // What runs on this thread waits in no queue of the session.
-    if (deadlineEpochMs === null || this.#classes.isAnyInline) return null;
-    const timeoutMs = deadlineEpochMs - epochNowMs();
+    if (this.#classes.isAnyInline) return null;
+    const leftMs =
+      deadlineEpochMs === null ? Number.POSITIVE_INFINITY : deadlineEpochMs - epochNowMs();
     // Too late is no overload: trying again would not help. `run` says so.
-    if (timeoutMs <= 0) return null;
-    const waitMs = this.#addon.predictOverload(this.#line, timeoutMs);
-    return waitMs > 0 ? overloaded(this.info, waitMs, timeoutMs) : null;
+    if (leftMs <= 0) return null;
+    const boundMs = this.#maxQueueMs / MOST_PREDICTED;
+    const waitMs = this.#addon.predictOverload(this.#line, Math.min(leftMs, boundMs));
+    if (waitMs === 0) return null;
+    return leftMs < boundMs
+      ? overloaded(this.info, waitMs, leftMs)
+      : queueTooLong(this.info, waitMs, this.#maxQueueMs);
+  }
+
+  predictDrainMs(): number | null {
+    const waitMs = this.#addon.predictOverload(this.#line, AGEING_MS);
+    return waitMs > 0 ? waitMs : null;
   }
 
   run(job: Job): Promise<JobResult> {
@@ -222,6 +239,14 @@ function overloaded({ id }: ServableInfo, waitMs: number, leftMs: number): Infer
   return createRefusal(
     "queue-full",
     `model '${id.model}' has work for about ${wait} ms before this request, too much for its deadline in ${Math.max(0, Math.round(leftMs))} ms`,
-    wait,
+    jittered(wait),
+  );
+}
+
+function queueTooLong({ id }: ServableInfo, waitMs: number, maxQueueMs: number): InferError {
+  return createRefusal(
+    "queue-full",
+    `model '${id.model}' has work for about ${Math.ceil(waitMs)} ms before this request, with its run more than ${maxQueueMs} ms (maxQueueMs)`,
+    jittered(waitMs / 2),
   );
 }

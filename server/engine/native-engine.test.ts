@@ -15,7 +15,10 @@ if (addon === null) {
     for (const inlineBudgetUs of [0, 200]) {
       engineContract(
         `native, ${engineThreads} engine thread${engineThreads === 1 ? "" : "s"}, ${inlineBudgetUs} µs inline`,
-        () => createNativeEngine({ addon, engineThreads, intraOpThreads: 1, inlineBudgetUs }),
+        () =>
+          createNativeEngine({
+            ...{ addon, engineThreads, intraOpThreads: 1, inlineBudgetUs, maxQueueMs: 60_000 },
+          }),
         new Map(),
       );
     }

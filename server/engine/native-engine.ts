@@ -17,6 +17,8 @@ export interface NativeOptions {
   readonly intraOpThreads: number;
   /** Most microseconds of one run on a serving thread; 0: none there. */
   readonly inlineBudgetUs: number;
+  /** Most milliseconds that a job may be predicted to wait and run. */
+  readonly maxQueueMs: number;
 }
 
 /** No lease is left when a version unloads, so no run should be: this is for what went wrong. */
@@ -101,6 +103,7 @@ class NativeVersion implements LoadedVersion<NativeChannel> {
       kind: "native",
       session: this.#session,
       inlineBudgetUs: this.#options.inlineBudgetUs,
+      maxQueueMs: this.#options.maxQueueMs,
       sampleMs: this.#load.report.sampleMs,
       runs,
     };

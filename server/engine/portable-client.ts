@@ -52,6 +52,10 @@ class PortableClient implements ConnectedServable {
     return null;
   }
 
+  predictDrainMs(): null {
+    return null;
+  }
+
   run(job: Job): Promise<JobResult> {
     const line = this.#shortestLine();
     if (line === null) {

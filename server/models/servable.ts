@@ -58,6 +58,8 @@ export interface Servable {
    * decoded. null: `run` decides. Synchronous, so that it needs no lease; never throws.
    */
   findOverload(deadlineEpochMs: number | null): InferError | null;
+  /** How long what waits for the engine is predicted to take, milliseconds; null: nobody knows. */
+  predictDrainMs(): number | null;
   /**
    * Computes one job. Any number may be in flight. The inputs' memory belongs to the engine from the
    * call on. Rejects with InferError `unavailable` when the engine's worker ends first,

@@ -55,6 +55,7 @@ describe("pipeline", () => {
   let runs: Deferred<JobResult>[];
   let jobs: Job[];
   let cancelled: Job[];
+  let asked: string[];
   let recorded: { slot: number; protocol: Protocol; outcome: RequestOutcome }[];
   let captured: AnsweredPrediction[];
   let loads: string[];
@@ -68,6 +69,7 @@ describe("pipeline", () => {
     runs = [];
     jobs = [];
     cancelled = [];
+    asked = [];
     recorded = [];
     captured = [];
     loads = [];
@@ -81,6 +83,7 @@ describe("pipeline", () => {
         return deadlineEpochMs === null ? null : overload;
       },
       cancel: (job) => cancelled.push(job),
+      predictDrainMs: () => null,
       run: (job) => {
         jobs.push(job);
         const run = createDeferred<JobResult>();
@@ -119,18 +122,24 @@ describe("pipeline", () => {
         takeInputs: (_info, inferenceId, inputs) => (inferenceId === "skip" ? null : inputs),
         put: (prediction) => captured.push(prediction),
       },
+      quotas: { take: (keyId, model) => (keyId === "spent" ? spent(model) : null) },
     });
   });
 
+  const spent = (model: string) => {
+    asked.push(model);
+    return createRefusal("quota-exceeded", "enough for now", 5);
+  };
   const infer = (
     wire = "good",
     name = "m",
     version: string | null = null,
     deadlineEpochMs: number | null = null,
     waiter = new Waiter(),
+    keyId = "p",
   ) =>
     pipeline.infer({
-      principal: { id: "p", name: "orders", role: "infer", models: ["*"] },
+      principal: { id: keyId, name: "orders", role: "infer", models: ["*"] },
       ref: { name, version },
       wire,
       codec,
@@ -248,6 +257,24 @@ describe("pipeline", () => {
       [
         [7, "http", "internal"],
         [7, "grpc", "internal"],
+      ],
+    );
+    atRest();
+  });
+
+  it("takes a request out of the key's quota when there is room, and reads none beyond it", async () => {
+    const over = () => infer("bug", "m", null, 1e15, new Waiter(), "spent");
+    overload = createRefusal("queue-full", "busy", 7);
+    await failsWith(over(), "queue-full");
+    assert.deepEqual(asked, []);
+    overload = null;
+    await failsWith(over(), "quota-exceeded");
+    assert.deepEqual(asked, ["m"]);
+    assert.deepEqual(
+      recorded.map(({ slot, outcome }) => [slot, outcome.errorCode]),
+      [
+        [7, "queue-full"],
+        [7, "quota-exceeded"],
       ],
     );
     atRest();
@@ -400,22 +427,5 @@ describe("pipeline", () => {
     runs[0]?.resolve(RESULT);
     await call;
     assert.equal(isIdle, true);
-  });
-});
-
-describe("byte budget", () => {
-  it("is one for all who share it, and refuses what does not fit", () => {
-    const shared = new SharedArrayBuffer(8);
-    const [one, other] = [new ByteBudget(shared, 100), new ByteBudget(shared, 100)];
-    one.reserve(60);
-    assert.throws(
-      () => other.reserve(41),
-      (thrown) => thrown instanceof InferError && thrown.code === "queue-full",
-    );
-    other.reserve(40);
-    assert.equal(one.usedBytes, 100);
-    one.release(60);
-    other.release(40);
-    assert.equal(other.usedBytes, 0);
   });
 });

@@ -64,6 +64,14 @@ export interface PipelineParts {
   readonly capture: CaptureTap | null;
   /** null: nothing loads on request. */
   readonly coldLoads: ColdLoads | null;
+  /** null: no key has a quota. */
+  readonly quotas: QuotaGate | null;
+}
+
+/** What each key may ask of each model; implemented by access/quotas.ts. */
+export interface QuotaGate {
+  /** Takes one request out of the quota. @returns why it may not be asked now; null: it may */
+  take(keyId: string, model: string): InferError | null;
 }
 
 /** The counter row of requests that reached no servable. */
@@ -108,9 +116,13 @@ export class Pipeline {
       return this.#inferCold(call, startMs, thrown);
     }
     const { info } = counter.servable;
-    const overload = this.#overloadOf(counter.servable, call.deadlineEpochMs);
-    if (overload === null) return this.#compute(call, startMs, counter);
-    return Promise.reject(this.#recordFailure(info.slot, call.protocol, startMs, overload));
+    const { quotas } = this.#parts;
+    const refusal =
+      this.#overloadOf(counter.servable, call.deadlineEpochMs) ??
+      // Last: what the server has no room for takes nothing out of a quota.
+      (quotas === null ? null : quotas.take(call.principal.id, info.id.model));
+    if (refusal === null) return this.#compute(call, startMs, counter);
+    return Promise.reject(this.#recordFailure(info.slot, call.protocol, startMs, refusal));
   }
 
   /**
@@ -154,7 +166,7 @@ export class Pipeline {
   }
 
   #overloadOf(servable: Servable, deadlineEpochMs: number | null): InferError | null {
-    return findFull(this.#parts.gauge, servable.info) ?? overloadOf(servable, deadlineEpochMs);
+    return findFull(this.#parts.gauge, servable) ?? overloadOf(servable, deadlineEpochMs);
   }
 
   /** One asynchronous function, because each costs a promise and a turn of the microtask queue. */
@@ -169,7 +181,7 @@ export class Pipeline {
     const lease = counter.acquire();
     let isAdmitted = false;
     try {
-      admit(gauge, info);
+      admit(gauge, servable);
       isAdmitted = true;
       const request = call.codec.decode(call.wire, this.#parts.limits, info.signature);
       const inferenceId = readInferenceId(request.parameters) ?? this.#ids.mint();

@@ -77,6 +77,7 @@ function createContext(records: readonly KeyRecord[]): ServingContext {
       limits: DEFAULT_LIMITS,
       capture: null,
       coldLoads: null,
+      quotas: null,
     }),
     gatekeeper:
       records.length === 0
@@ -127,6 +128,7 @@ function readyServable(): Servable {
     },
     findOverload: () => null,
     cancel: () => undefined,
+    predictDrainMs: () => null,
     run: () => Promise.resolve(result),
   };
 }

@@ -52,6 +52,8 @@ export interface SharedBlocks {
   readonly gauge: SharedArrayBuffer;
   /** Connections at this thread's port, over all threads at it. */
   readonly connections: SharedArrayBuffer;
+  /** What is left of the keys' quotas, over all threads. */
+  readonly quotas: SharedArrayBuffer;
   /** This thread's own counters. */
   readonly counters: SharedArrayBuffer;
 }

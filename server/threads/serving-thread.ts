@@ -15,8 +15,10 @@ import {
   type KeyGatekeeper,
 } from "../access/key-gatekeeper.ts";
 import type { Principal } from "../access/principal.ts";
+import { Quotas } from "../access/quotas.ts";
 import { loadNumberFunctions } from "../engine/native-runtime.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
+import { epochNowMs } from "../lib/epoch-clock.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { ThreadCapture } from "../observe/capture/thread-capture.ts";
 import { ByteBudget } from "../request/byte-budget.ts";
@@ -42,6 +44,7 @@ class ServingThread {
   readonly #capture: ThreadCapture | null;
   readonly #coldLoads = new ThreadColdLoads((message) => this.#tell(message));
   readonly #steerCalls = new Map<number, Deferred<void>>();
+  readonly #quotas: Quotas | null;
   #keys: KeyGatekeeper | null = null;
   #listener: Listener | null = null;
   #isReady = false;
@@ -54,6 +57,9 @@ class ServingThread {
     this.#control = control;
     this.#log = createLogger(birth.logLevel, `${birth.role}-${birth.index}`);
     this.#capture = birth.capture === null ? null : new ThreadCapture(birth.capture);
+    const { access, shared } = birth;
+    this.#quotas =
+      access.kind === "keys" ? new Quotas(shared.quotas, access.records, epochNowMs) : null;
     this.#serving = new ThreadServing((key) => this.#tell({ kind: "released", key }));
   }
 
@@ -92,6 +98,7 @@ class ServingThread {
       limits: { ...DEFAULT_LIMITS, maxBodyBytes },
       capture: this.#capture,
       coldLoads: this.#coldLoads,
+      quotas: this.#quotas,
     });
     return {
       pipeline,
@@ -122,6 +129,7 @@ class ServingThread {
         break;
       case "keys":
         this.#keys?.replace(message.records);
+        this.#quotas?.replace(message.records);
         break;
       case "steered":
         this.#settleSteer(message.callId, message.error);

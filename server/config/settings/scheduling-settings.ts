@@ -6,6 +6,9 @@ export const SCHEDULING_SETTINGS = {
   maxQueue: row(integer(1, 1_000_000), 512, {
     text: "Requests waiting or running per version; beyond it, queue-full.",
   }),
+  maxQueueMs: row(integer(1, 3_600_000), 10_000, {
+    text: "native: a request whose wait and run are predicted to take longer on the engine's threads is queue-full at once, with or without a deadline.",
+  }),
   maxBatchRows: row(integer(1, 65_536), 64, { text: "Most rows in one batch." }),
   engine: row({ kind: "enum", values: ENGINES }, "auto", {
     text: "native: the addon, an error where it does not load; portable: onnxruntime-node; auto: native where it loads.",

@@ -81,7 +81,14 @@ export class ClientLab {
     this.runs.watch(block);
     this.client = connectNative(
       infoOf(maxRows),
-      { kind: "native", session: 1, inlineBudgetUs, sampleMs: null, runs: block },
+      {
+        kind: "native",
+        session: 1,
+        inlineBudgetUs,
+        maxQueueMs: 10_000,
+        sampleMs: null,
+        runs: block,
+      },
       submit === null ? this.fake.addon : answeringByHand(this.fake.addon, submit),
       // A busy machine ends no turn early here.
       new InlineTurns(Number.POSITIVE_INFINITY),

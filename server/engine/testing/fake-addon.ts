@@ -27,6 +27,8 @@ export interface FakeAddon {
   lostRows: number;
   /** What predictOverload says. */
   overloadMs: number;
+  /** By `predictOverload`, last. */
+  askedTimeoutMs: number;
 }
 
 /** One session of y = 2 * x, FP32 [-1, width], that costs what the test says. Answers come in the next turn. */
@@ -72,13 +74,16 @@ export function createFakeAddon(): FakeAddon {
       setImmediate(() => onAnswers([answerOf(jobId, run, compute)]));
     },
     cancel: () => false,
-    predictOverload: () => fake.overloadMs,
+    predictOverload: (_line, timeoutMs) => {
+      fake.askedTimeoutMs = timeoutMs;
+      return fake.overloadMs;
+    },
     scanNumbers: () => false,
     writeNumbers: () => -1,
   };
   const fake: FakeAddon = {
     ...{ addon, runs, costUs: () => 10 },
-    ...{ refuses: Number.NaN, lostRows: 0, overloadMs: 0 },
+    ...{ refuses: Number.NaN, lostRows: 0, overloadMs: 0, askedTimeoutMs: 0 },
   };
   return fake;
 }

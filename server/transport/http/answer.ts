@@ -42,7 +42,20 @@ export function errorAnswer(error: InferError, requestId: string, after: AfterAn
   if (error.code === "method-not-allowed") headers.push("allow", allowedOf(error));
   const accepted = error.details?.["acceptEncoding"];
   if (typeof accepted === "string") headers.push("accept-encoding", accepted);
+  if (error.code === "quota-exceeded") headers.push(...quotaHeaders(error, retryMs ?? 0));
   return { status: row.http, headers, parts: [encodeErrorBody(error, requestId)], after };
+}
+
+/** As draft-ietf-httpapi-ratelimit-headers has them: the policy, and what is left of it. */
+function quotaHeaders({ details }: InferError, retryMs: number): readonly string[] {
+  const rate = Number(details?.["rate_per_sec"] ?? 1);
+  const burst = Number(details?.["burst"] ?? 1);
+  const windowSecs = Math.max(1, Math.round(burst / rate));
+  const waitSecs = Math.max(1, Math.ceil(retryMs / 1000));
+  return [
+    ...["ratelimit-policy", `"key";q=${burst};w=${windowSecs}`],
+    ...["ratelimit", `"key";r=0;t=${waitSecs}`],
+  ];
 }
 
 function allowedOf(error: InferError): string {

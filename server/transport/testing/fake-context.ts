@@ -80,6 +80,7 @@ export function createFakeContext(
     limits: DEFAULT_LIMITS,
     capture: null,
     coldLoads: null,
+    quotas: null,
   });
   const context: FakeContext = {
     pipeline,

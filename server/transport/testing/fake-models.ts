@@ -149,6 +149,7 @@ function fakeServable(name: string, version: number, gate: Gate, compute: Comput
         ? createRefusal("queue-full", "model 'busy' has work for about 70 ms", 1070)
         : null,
     cancel: (job) => gate.cancel(job),
+    predictDrainMs: () => null,
     async run(job: Job): Promise<JobResult> {
       const y = await compute(job.inputs[0]?.data as Float32Array, job);
       const tensor: Tensor = { name: "y", datatype: "FP32", shape: [y.length], data: y };

@@ -128,6 +128,7 @@ export function createFakeServing(options: { maxInflightBytes?: number } = {}): 
         limits: DEFAULT_LIMITS,
         capture: null,
         coldLoads: null,
+        quotas: null,
       }),
       gatekeeper: createFakeGatekeeper(asked),
       connections: new ConnectionLimit(new SharedArrayBuffer(CONNECTION_CELL_BYTES), 1000),
@@ -191,7 +192,13 @@ function createServable(
     maxQueue,
     slot: 1,
   };
-  return { info, findOverload: () => null, run, cancel: () => undefined };
+  return {
+    info,
+    findOverload: () => null,
+    run,
+    cancel: () => undefined,
+    predictDrainMs: () => null,
+  };
 }
 
 function readyModel(name: string, counter: LeaseCounter): ServingModel {
