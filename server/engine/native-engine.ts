@@ -7,6 +7,7 @@ import { EngineLine } from "./engine-line.ts";
 import type { NativeChannel } from "./native-messages.ts";
 import { signatureOfSession } from "./native-tensors.ts";
 import { createRunBlock, RunReader } from "./run-counters.ts";
+import { warmUp, warmupBatches } from "./warm-up.ts";
 import { warmupInputs } from "./warmup-inputs.ts";
 
 export interface NativeOptions {
@@ -41,7 +42,7 @@ export function createNativeEngine(options: NativeOptions): Loader<NativeChannel
         maxBatchRows: load.report.isBatchable ? load.maxBatchRows : 0,
       });
       try {
-        await warm(addon, session, load, onWarming);
+        await warm(options, session, load, onWarming);
       } catch (thrown) {
         await addon.closeSession(session, UNLOAD_GRACE_MS);
         throw thrown;
@@ -51,8 +52,9 @@ export function createNativeEngine(options: NativeOptions): Loader<NativeChannel
   };
 }
 
+/** Over every thread of the session: each has memory of its own. */
 async function warm(
-  addon: NativeAddon,
+  { addon, engineThreads }: NativeOptions,
   session: NativeSessionId,
   load: LoadOptions,
   onWarming: () => void,
@@ -60,17 +62,26 @@ async function warm(
   const signature = signatureOfSession(addon, session);
   assertSameOrder(load.report.signature, signature);
   onWarming();
-  const inputs = warmupInputs(load);
-  if (inputs === null) return;
+  const sample = warmupInputs(load);
+  if (sample === null) return;
   const line = new EngineLine(addon, session, signature);
+  const outputs = signature.outputs.map((output) => output.name);
+  const runs = Array.from({ length: engineThreads }, () => line);
   try {
-    await line.run(
-      inputs,
-      signature.outputs.map((output) => output.name),
+    await warmUp(
+      warmupBatches(sample, load.report.isBatchable ? load.maxBatchRows : 1),
+      (inputs) => settleAll(runs.map((each) => each.run(inputs, outputs))),
+      () => performance.now(),
     );
   } finally {
     line.close();
   }
+}
+
+/** No run may be in flight when the line closes: rejects after all have ended, where any has. */
+async function settleAll(runs: readonly Promise<unknown>[]): Promise<void> {
+  await Promise.allSettled(runs);
+  await Promise.all(runs);
 }
 
 /** Serving threads know inputs and outputs by their place; another order would mix them up. */

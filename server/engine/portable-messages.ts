@@ -14,7 +14,7 @@ export interface SlotTask {
   readonly modelPath: string;
   readonly intraOpThreads: number;
   readonly batching: Batching | null;
-  /** Inputs of the warm-up run; null where vetting found none that the graph takes. */
+  /** What the warm-up runs are made of; null where vetting found none that the graph takes. */
   readonly warmup: readonly Tensor[] | null;
   /** This slot's run counters (run-counters.ts). */
   readonly runs: SharedArrayBuffer;

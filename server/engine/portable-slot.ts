@@ -26,6 +26,7 @@ import type {
 import { RunCounter } from "./run-counters.ts";
 import type { OnnxSession } from "./session-kind.ts";
 import { packTensors } from "./transferable.ts";
+import { warmUp, warmupBatches } from "./warm-up.ts";
 
 /**
  * The worker side of the portable engine: one session, fed by every serving thread over a port
@@ -171,6 +172,16 @@ function fail(
   job.port.postMessage({ answers: [answer] });
 }
 
+async function warm(session: OnnxSession, { warmup, batching }: SlotTask): Promise<void> {
+  if (warmup === null) return;
+  const outputs = session.signature.outputs.map((output) => output.name);
+  await warmUp(
+    warmupBatches(warmup, batching?.maxRows ?? 1),
+    (inputs) => session.run(inputs, outputs),
+    () => performance.now(),
+  );
+}
+
 /**
  * The Piscina task: resolves when the slot has been told to close and has freed its session, rejects
  * when the session cannot be opened or warmed.
@@ -182,12 +193,7 @@ export async function serveSlot(task: SlotTask): Promise<void> {
   try {
     const session = await portableSessions.open(task.modelPath, task.intraOpThreads);
     tell({ kind: "loaded" });
-    if (task.warmup !== null) {
-      await session.run(
-        task.warmup,
-        session.signature.outputs.map((output) => output.name),
-      );
-    }
+    await warm(session, task);
     slot = new Slot(session, task);
   } catch (thrown) {
     control.close();

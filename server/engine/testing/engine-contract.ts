@@ -1,23 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { DATATYPES, type Datatype } from "../../../protocols/core/datatype.ts";
-import { DEFAULT_PRIORITY } from "../../../protocols/core/schedule.ts";
-import type { Signature } from "../../../protocols/core/signature.ts";
 import { InferError } from "../../../protocols/core/status.ts";
 import type { Tensor } from "../../../protocols/core/tensor.ts";
-import { inspectModel } from "../../../protocols/onnx/inspect-model.ts";
 import { epochNowMs } from "../../lib/epoch-clock.ts";
-import {
-  BATCH_CLOSES,
-  type LoadedVersion,
-  type Loader,
-  PLACEMENTS,
-  type VetReport,
-} from "../../models/loader.ts";
-import type { Job, ServableInfo } from "../../models/servable.ts";
+import { BATCH_CLOSES, type Loader, PLACEMENTS } from "../../models/loader.ts";
 import {
   floats as constant,
   identityModel,
@@ -28,7 +18,17 @@ import {
   value,
 } from "../../testing/tiny-models.ts";
 import { connectServable, type EngineChannel } from "../connect.ts";
-import type { ConnectedServable } from "../connected-servable.ts";
+import {
+  closeOpened,
+  floats,
+  jobOf,
+  type LoadShape,
+  MAX_BATCH_ROWS,
+  type Opened,
+  openModel,
+  row,
+  slowJob,
+} from "./opened-model.ts";
 import { sampleOf } from "./sample-tensors.ts";
 
 /**
@@ -70,6 +70,26 @@ export function engineContract(
         assert.deepEqual(outputs, [{ ...x, name: "y", data: sampleOf(datatype).data }]);
       });
     }
+
+    it("warms up with stacks of rows; a size that the graph refuses fails no version", async () => {
+      // Adds two rows: a single one is stretched to them, four are refused.
+      const twoRows = modelOf({
+        nodes: [node("Add", ["x", "rows"], ["y"])],
+        initializers: [constant("rows", [2, 4], [1, 1, 1, 1, 2, 2, 2, 2])],
+        inputs: [value("x", "FP32", ["batch", 4])],
+        outputs: [value("y", "FP32", ["rows", 4])],
+      });
+      const { client } = await load(twoRows, { isBatchable: true, sampleMs: 1 });
+      const { outputs } = await client.run(jobOf([row(1)]));
+      assert.deepEqual(floatsOf(outputs[0]), [2, 2, 2, 2, 3, 3, 3, 3]);
+      const refusing = modelOf({
+        nodes: [node("Add", ["x", "rows"], ["y"])],
+        initializers: [constant("rows", [3, 4], new Array<number>(12).fill(1))],
+        inputs: [value("x", "FP32", [2, 4])],
+        outputs: [value("y", "FP32", ["rows", 4])],
+      });
+      await assert.rejects(load(refusing, { sampleMs: 1 }));
+    });
 
     it("answers many requests at once, each its own", async () => {
       const { client } = await load(scaleModel(2), { isBatchable: true });
@@ -294,8 +314,6 @@ export function engineContract(
     });
   });
 }
-
-const MAX_BATCH_ROWS = 16;
 
 /** y = table[x], INT64 [batch] to FP32 [batch]; the table has four entries from 10. */
 function lookupModel(): Uint8Array {
