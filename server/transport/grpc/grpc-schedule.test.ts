@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, beforeEach, describe, test } from "node:test";
 import { epochNowMs } from "../../lib/epoch-clock.ts";
 import type { Listener } from "../serving-context.ts";
 import { until } from "../testing/clients.ts";
@@ -21,6 +21,10 @@ before(async () => {
   });
   client = await createRawClient(listener.port);
 });
+beforeEach(() => {
+  fake.held.length = 0;
+  fake.outcomes.length = 0;
+});
 after(async () => {
   client.close();
   await listener.close(5000);
@@ -34,8 +38,6 @@ function rowFor(model: string, rest: object): object {
 
 describe("the schedule of a call", () => {
   test("a call that its client cancelled is cancelled here too", async () => {
-    fake.held.length = 0;
-    fake.outcomes.length = 0;
     let cancel: () => void = () => undefined;
     const call = client.call("ModelInfer", rowFor("gate", {}), {
       ...AS_INFERRER,
