@@ -148,13 +148,15 @@ export class Pipeline {
     startMs: number,
     missing: unknown,
   ): Promise<Out> {
-    const { serving, coldLoads, limits } = this.#parts;
-    const { ref, deadlineEpochMs, protocol } = call;
+    const { serving, coldLoads, limits, quotas } = this.#parts;
+    const { principal, ref, deadlineEpochMs, protocol } = call;
     let counter: LeaseCounter;
     let codec: InferCodec<In, Out>;
     try {
       const cold = serving().findOnRequest(ref);
       if (coldLoads === null || cold === null) throw missing;
+      const refusal = quotas === null ? null : quotas.take(principal.id, ref.name);
+      if (refusal !== null) throw refusal;
       const { signature } = cold;
       codec = decoded(call.codec.decode(call.wire, limits, signature ?? undefined), call.codec);
       await startCold(coldLoads, serving, ref, deadlineEpochMs);

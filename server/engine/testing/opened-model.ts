@@ -42,6 +42,7 @@ export async function openModel(
     sampleMs: options.sampleMs ?? null,
     goldenCount: 0,
     peakRssBytes: 0,
+    loadedBytes: 0,
   };
   const key = `m/${loads}`;
   const id = { model: "m", version: loads };
