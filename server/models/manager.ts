@@ -118,6 +118,13 @@ export class Manager<Channel> {
     return Number.isFinite(next) ? next : null;
   }
 
+  /** Versions that failed for want of something outside of them are tried again at once. */
+  retrySoon(): void {
+    for (const { versions } of this.#models.values()) {
+      for (const version of versions.values()) version.retrySoon();
+    }
+  }
+
   /** Explicit mode. @throws InferError `conflict`, `model-not-found`. */
   steer(action: "load" | "unload", name: string): void {
     const { explicit } = this.#parts;

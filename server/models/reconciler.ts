@@ -81,7 +81,7 @@ export class Reconciler<Channel> {
     const { source, manager } = this.#parts;
     try {
       const set = await source.poll(this.#stop.signal);
-      this.#failures = 0;
+      if (this.#failures > 0) this.#afterOutage();
       if (set === null) return { kind: "unchanged" };
       manager.setWanted(set);
       return { kind: "changed", generation: set.generation };
@@ -94,6 +94,13 @@ export class Reconciler<Channel> {
       }
       return { kind: "failed", reason: thrown instanceof Error ? thrown.message : String(thrown) };
     }
+  }
+
+  /** What could not be fetched meanwhile need not wait for the end of its own back-off. */
+  #afterOutage(): void {
+    this.#failures = 0;
+    this.#parts.manager.retrySoon();
+    this.nudge();
   }
 
   #pauseMs(): number {

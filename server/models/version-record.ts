@@ -100,6 +100,11 @@ export class VersionRecord<Channel> {
     this.isLastTry = false;
   }
 
+  /** Forgets that trying again was put off; what is ruled out stays so. */
+  retrySoon(): void {
+    if (Number.isFinite(this.#retryAtMs)) this.#retryAtMs = 0;
+  }
+
   isLoadable(nowMs: number): boolean {
     // What was isolated may still hold its threads.
     if (this.servable !== null) return false;

@@ -15,8 +15,8 @@ import {
 } from "./repository-reader.ts";
 
 /**
- * A repository in a folder. Links may stand inside it (Kubernetes mounts are made of them) but must
- * not lead out of it; only regular files are read.
+ * A repository in a folder. Symbolic links may stand inside it (Kubernetes mounts are made of them) but must
+ * not lead out of it; only regular files are read, of versions only those with a single name.
  */
 export class DirectoryReader implements RepositoryReader {
   readonly description: string;
@@ -49,6 +49,10 @@ export class DirectoryReader implements RepositoryReader {
     etag: string | null,
   ): Promise<Range> {
     return this.#withFile(path, async (file, stats) => {
+      if (stats.nlink > 1n) {
+        const what = `has ${stats.nlink} hard links, expected 1: under another name it could be changed unseen; copy it instead`;
+        throw new ReadError("failed", path, what);
+      }
       const found = stampOf(stats);
       if (etag !== null && etag !== found) {
         throw new ReadError("changed", path, "changed while it was read");

@@ -107,6 +107,8 @@ async function isWhole(directory: string, manifestBytes: Uint8Array, sha256: str
   for (const file of files) {
     const found = await stat(join(directory, file.path)).catch(() => null);
     if (found === null || !found.isFile() || found.size !== file.bytes) return false;
+    // Under another name it could be changed, now or while it is loaded.
+    if (found.nlink !== 1) return false;
   }
   return true;
 }

@@ -44,12 +44,15 @@ export class FakeWorld {
 
   constructor(
     explicit: Set<string> | null = null,
-    { maxModelBytes = 0 }: { readonly maxModelBytes?: number } = {},
+    {
+      maxModelBytes = 0,
+      source = null,
+    }: { readonly maxModelBytes?: number; readonly source?: Source | null } = {},
   ) {
     this.bus.subscribe((event) => this.events.push(tellEvent(event)));
     this.manager = new Manager<string>({
       bringer: new VersionBringer<string>({
-        source: this.#source(),
+        source: source ?? this.#source(),
         vetter: this.#vetter(),
         loader: this.#loader(),
         slots: { take: () => ++this.#slots, free: () => undefined },
