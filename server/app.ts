@@ -10,6 +10,7 @@ import type { Logger } from "./lib/log.ts";
 import { type MetricsListener, startMetricsListener } from "./lib/metrics-listener.ts";
 import { probePort } from "./lib/probe-port.ts";
 import { ModelRoom } from "./model-room.ts";
+import type { ServableId } from "./models/servable.ts";
 import type { Source } from "./models/source.ts";
 import type { StateBus } from "./models/state-bus.ts";
 import type { VersionRecord } from "./models/version-record.ts";
@@ -74,13 +75,15 @@ export class App {
   /** Builds everything; nothing listens yet. */
   static async create(options: AppOptions): Promise<App> {
     const { config, secrets, log, pause } = options;
+    let app: App | null = null;
     const source = await createSource(config.modelRepository, {
       home: config.home,
       azure: secrets.azure,
+      maxCacheBytes: config.maxCacheBytes,
+      held: () => app?.heldVersions ?? [],
       pause,
       log,
     });
-    let app: App | null = null;
     const onAuditLost = () => app?.countAuditLoss();
     const access = await openAccessRoom(config, log, onAuditLost);
     try {
@@ -176,6 +179,12 @@ export class App {
   /** Memory of loaded versions, as far as known. */
   get modelBytes(): number {
     return this.#models.manager.usedBytes;
+  }
+
+  /** Loaded, under way or wanted. */
+  get heldVersions(): readonly ServableId[] {
+    const statuses = this.#models.manager.statuses();
+    return statuses.map(({ model, status }) => ({ model, version: status.version }));
   }
 
   get isReady(): boolean {

@@ -15,6 +15,7 @@ import {
   createHome,
   FIXTURES,
   type RepositoryFixture,
+  UNBOUNDED,
 } from "../../server/sources/testing/repository-fixture.ts";
 import {
   addConstantModel,
@@ -199,6 +200,7 @@ for (const { name, create } of FIXTURES) {
       const source = createSource(fixture.location, {
         home: home.path,
         azure: fixture.azure,
+        ...UNBOUNDED,
         pause: async () => undefined,
         log: quiet,
       });

@@ -50,8 +50,8 @@ describe("openContainer", () => {
     const ways: AzureCredentials[] = [
       connection(),
       { kind: "account-key", accountKey: azurite.accountKey },
-      { kind: "sas", sasToken },
-      { kind: "sas", sasToken: `?${sasToken}` },
+      { kind: "sas", sasToken, reread: null },
+      { kind: "sas", sasToken: `?${sasToken}`, reread: null },
       { kind: "connection-string", connectionString: withSas },
     ];
     for (const way of ways) assert.equal(await readX(way), "x");
@@ -61,7 +61,7 @@ describe("openContainer", () => {
     const sasToken = sas(-60_000);
     const wrongKey = Buffer.from("wrong").toString("base64");
     const ways: AzureCredentials[] = [
-      { kind: "sas", sasToken },
+      { kind: "sas", sasToken, reread: null },
       { kind: "account-key", accountKey: wrongKey },
     ];
     for (const way of ways) {

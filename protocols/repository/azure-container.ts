@@ -12,7 +12,12 @@ import { type ContainerLocation, LocationError, parseContainerLocation } from ".
 export type AzureCredentials =
   | { readonly kind: "connection-string"; readonly connectionString: string }
   | { readonly kind: "account-key"; readonly accountKey: string }
-  | { readonly kind: "sas"; readonly sasToken: string }
+  | {
+      readonly kind: "sas";
+      readonly sasToken: string;
+      /** Where it rotates: what it is now. Throws where it cannot be read. null: it stays. */
+      readonly reread: (() => string) | null;
+    }
   | { readonly kind: "identity" };
 
 export interface OpenContainer {

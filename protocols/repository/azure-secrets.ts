@@ -32,7 +32,16 @@ export function readAzureCredentials(
     }
     return { kind: "connection-string", connectionString: connectionString.value };
   }
-  if (sas !== null) return { kind: "sas", sasToken: sas.value.replace(/^\?/, "") };
+  if (sas !== null) {
+    // A file may be a mounted secret that rotates while the server runs.
+    const isFile = sas.from !== sasName;
+    const reread = isFile ? () => withoutMark(read(sasName)?.value ?? sas.value) : null;
+    return { kind: "sas", sasToken: withoutMark(sas.value), reread };
+  }
   if (key !== null) return { kind: "account-key", accountKey: key.value };
   return { kind: "identity" };
+}
+
+function withoutMark(sasToken: string): string {
+  return sasToken.replace(/^\?/, "");
 }

@@ -38,6 +38,8 @@ export interface Config {
   /** Models to load at start in explicit mode. */
   readonly loadModel: readonly string[];
   readonly repositoryPollSecs: number;
+  /** Of versions on this disk; 0: no limit. What is loaded or wanted may exceed it. */
+  readonly maxCacheBytes: number;
   /** `GLOB=POLICY`: which versions are loaded (config/model-policies.ts). */
   readonly versionPolicy: readonly string[];
   /** `GLOB=POLICY`: what happens to the old champion during a swap (models/swap-policy.ts). */

@@ -6,6 +6,7 @@ import {
   openContainer,
 } from "../../protocols/repository/azure-container.ts";
 import { describeAzureFailure } from "../../protocols/repository/azure-failure.ts";
+import { describeSasProblem } from "../../protocols/repository/azure-sas.ts";
 import { parseContainerLocation } from "../../protocols/repository/location.ts";
 import { type Progress, withTimeout } from "../../protocols/repository/with-timeout.ts";
 import {
@@ -37,7 +38,9 @@ export interface AzureBlobReaderOptions {
  */
 export class AzureBlobReader implements RepositoryReader {
   readonly description: string;
-  readonly #open: () => ReturnType<typeof openContainer>;
+  readonly #location: string;
+  #credentials: AzureCredentials;
+  #opened: ReturnType<typeof openContainer> | null = null;
   readonly #stallMs: number;
   /** performance.now() of the end of the last Retry-After. */
   #notBeforeMs = 0;
@@ -51,11 +54,8 @@ export class AzureBlobReader implements RepositoryReader {
     const { endpoint, container, prefix } = parseContainerLocation(location);
     this.description = `Azure Blob container ${endpoint}/${container}/${prefix}`;
     this.#stallMs = options.stallMs ?? STALL_MS;
-    let opened: ReturnType<typeof openContainer> | null = null;
-    this.#open = () => {
-      opened ??= openContainer(location, credentials, NO_RETRIES);
-      return opened;
-    };
+    this.#location = location;
+    this.#credentials = credentials;
   }
 
   async readIfChanged(
@@ -133,6 +133,16 @@ export class AzureBlobReader implements RepositoryReader {
     return () => undefined;
   }
 
+  #open(): ReturnType<typeof openContainer> {
+    const rotated = rotate(this.#credentials);
+    if (rotated !== null) {
+      this.#credentials = rotated;
+      this.#opened = null;
+    }
+    this.#opened ??= openContainer(this.#location, this.#credentials, NO_RETRIES);
+    return this.#opened;
+  }
+
   async #call<T>(
     path: string,
     signal: AbortSignal,
@@ -170,6 +180,13 @@ export class AzureBlobReader implements RepositoryReader {
     return kind === "network" || (kind === "busy" && retryAfterMs === null);
   }
 
+  #explainDenial(message: string): string {
+    const { kind } = this.#credentials;
+    if (kind !== "sas") return message;
+    const problem = describeSasProblem(this.#credentials.sasToken, Date.now());
+    return problem === null ? message : `${message}; ${problem}`;
+  }
+
   #toReadError(path: string, error: unknown): ReadError {
     const { kind, message } = describeAzureFailure(error);
     switch (kind) {
@@ -181,9 +198,22 @@ export class AzureBlobReader implements RepositoryReader {
         return new ReadError("changed", path, `is shorter than expected (${message})`);
       case "aborted":
         return new ReadError("failed", path, `no byte came for ${this.#stallMs} ms`);
+      case "denied":
+        return new ReadError("failed", path, this.#explainDenial(message));
       default:
         return new ReadError("failed", path, message);
     }
+  }
+}
+
+/** The credentials with a SAS that has come meanwhile; null: nothing changed, or it cannot be read now. */
+function rotate(credentials: AzureCredentials): AzureCredentials | null {
+  if (credentials.kind !== "sas" || credentials.reread === null) return null;
+  try {
+    const sasToken = credentials.reread();
+    return sasToken === credentials.sasToken ? null : { ...credentials, sasToken };
+  } catch {
+    return null;
   }
 }
 

@@ -15,6 +15,7 @@ import {
   putIndex,
   putVersion,
   type RepositoryFixture,
+  UNBOUNDED,
 } from "./testing/repository-fixture.ts";
 
 const never = new AbortController().signal;
@@ -122,6 +123,7 @@ describe("a source before which Azure Blob Storage fails", () => {
         fault !== null && HANGS.has(fault.kind) ? { stallMs: STALL_MS } : {},
       ),
       home: home.path,
+      ...UNBOUNDED,
       location,
       pause: async () => undefined,
       log: quiet,

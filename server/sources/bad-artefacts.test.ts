@@ -19,6 +19,7 @@ import {
   putIndex,
   putVersion,
   type RepositoryFixture,
+  UNBOUNDED,
 } from "./testing/repository-fixture.ts";
 
 /** Bad artefacts, and what each is refused with; version 1 is good and must stay what it is. */
@@ -176,7 +177,7 @@ for (const { name, create } of FIXTURES) {
     const start = () => {
       const { location, azure } = fixture;
       const pause = async () => undefined;
-      return createSource(location, { home: home.path, azure, pause, log: quiet });
+      return createSource(location, { home: home.path, ...UNBOUNDED, azure, pause, log: quiet });
     };
     const fetch = (version: number, sha256: string) => start().fetch("m", version, sha256, never);
 
@@ -328,7 +329,13 @@ describe("what stands in a file's place in a directory", () => {
       await place(path);
       const { location, azure } = fixture;
       const pause = async () => undefined;
-      const source = createSource(location, { home: home.path, azure, pause, log: quiet });
+      const source = createSource(location, {
+        home: home.path,
+        ...UNBOUNDED,
+        azure,
+        pause,
+        log: quiet,
+      });
       await assert.rejects(source.fetch("m", 1, manifestSha256, never), message);
     });
   }
@@ -337,7 +344,13 @@ describe("what stands in a file's place in a directory", () => {
     const { manifestSha256 } = await putVersion(fixture, "m", 1, { "model.onnx": good });
     const { location, azure } = fixture;
     const pause = async () => undefined;
-    const source = createSource(location, { home: home.path, azure, pause, log: quiet });
+    const source = createSource(location, {
+      home: home.path,
+      ...UNBOUNDED,
+      azure,
+      pause,
+      log: quiet,
+    });
     const { directory } = await source.fetch("m", 1, manifestSha256, never);
     await rename(join(directory, "model.onnx"), join(home.path, "mine"));
     await link(join(home.path, "mine"), join(directory, "model.onnx"));

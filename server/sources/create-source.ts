@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { AzureCredentials } from "../../protocols/repository/azure-container.ts";
 import { isContainerLocation } from "../../protocols/repository/location.ts";
+import type { ServableId } from "../models/servable.ts";
 import type { Source } from "../models/source.ts";
 import { AzureBlobReader } from "./azure-blob-reader.ts";
 import { DirectoryReader } from "./directory-reader.ts";
@@ -11,6 +12,10 @@ export interface SourceOptions {
   /** Folder for everything that outlives the process. */
   readonly home: string;
   readonly azure: AzureCredentials;
+  /** The cache of versions is kept below it where what is held allows it; 0: no limit. */
+  readonly maxCacheBytes: number;
+  /** Versions that are loaded or wanted: they never leave the cache. */
+  readonly held: () => readonly ServableId[];
   /** Awaited at "downloading" (after each range) and "verifying": for tests that kill the process. */
   readonly pause: (point: string) => Promise<void>;
   readonly log: SourceLog;
@@ -21,9 +26,9 @@ export interface SourceOptions {
  * @throws LocationError for a URL that names no container
  */
 export function createSource(location: string, options: SourceOptions): Source {
-  const { home, azure, pause, log } = options;
+  const { home, azure, ...rest } = options;
   const isContainer = isContainerLocation(location);
   const place = isContainer ? location : resolve(location);
   const reader = isContainer ? new AzureBlobReader(place, azure) : new DirectoryReader(place);
-  return new RepositorySource({ reader, home, location: place, pause, log });
+  return new RepositorySource({ reader, home, location: place, ...rest });
 }

@@ -9,7 +9,7 @@ import type { LocalVersion, Source } from "../models/source.ts";
 import { FakeWorld } from "../models/testing/fake-world.ts";
 import { RepositorySource } from "./repository-source.ts";
 import { MemoryReader, type ReadFault } from "./testing/memory-reader.ts";
-import { createHome, indexOf } from "./testing/repository-fixture.ts";
+import { createHome, indexOf, UNBOUNDED } from "./testing/repository-fixture.ts";
 
 const POLL_MS = 5000;
 /** Jitter makes a poll at most this long. */
@@ -38,6 +38,7 @@ class Outage {
       new RepositorySource({
         reader: this.reader,
         home,
+        ...UNBOUNDED,
         location: "memory",
         pause: async () => undefined,
         log: { info: () => undefined, warn: () => undefined },

@@ -9,7 +9,12 @@ import { scaleModel } from "../testing/tiny-models.ts";
 import { AzureBlobReader } from "./azure-blob-reader.ts";
 import { DirectoryReader } from "./directory-reader.ts";
 import { RepositorySource } from "./repository-source.ts";
-import { createHome, FIXTURES, type RepositoryFixture } from "./testing/repository-fixture.ts";
+import {
+  createHome,
+  FIXTURES,
+  type RepositoryFixture,
+  UNBOUNDED,
+} from "./testing/repository-fixture.ts";
 
 const never = new AbortController().signal;
 const text = (content: string) => new TextEncoder().encode(content);
@@ -46,7 +51,7 @@ for (const { name, create } of FIXTURES) {
       };
       const pause = async () => undefined;
       return new RepositorySource(
-        { reader, home: home.path, location, pause, log },
+        { reader, home: home.path, ...UNBOUNDED, location, pause, log },
         { settleMs: SETTLE_MS },
       );
     };
@@ -225,6 +230,7 @@ describe("a directory without an index", () => {
       {
         reader: new DirectoryReader(location),
         home: home.path,
+        ...UNBOUNDED,
         location,
         pause: async () => undefined,
         log: { info: () => undefined, warn: () => undefined },

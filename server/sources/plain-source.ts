@@ -131,6 +131,11 @@ export class PlainSource {
     }
   }
 
+  /** The manifest that was made for a fingerprint; null: none yet. */
+  async manifestOf(fingerprint: string): Promise<string | null> {
+    return (await this.#records.read(fingerprint))?.manifestSha256 ?? null;
+  }
+
   /** What stood still when this server last ran need not be looked at twice. */
   async #recall(): Promise<void> {
     const known = await this.lastKnown();

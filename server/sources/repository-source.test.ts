@@ -16,6 +16,7 @@ import {
   putIndex,
   putVersion,
   type RepositoryFixture,
+  UNBOUNDED,
 } from "./testing/repository-fixture.ts";
 
 const never = new AbortController().signal;
@@ -92,6 +93,7 @@ for (const { name, create } of FIXTURES) {
         {
           reader,
           home: home.path,
+          ...UNBOUNDED,
           location: fixture.location,
           pause: async () => undefined,
           log: quiet,
@@ -208,6 +210,7 @@ it("a folder that is not there is an error, never an empty repository", async (t
   const source = new RepositorySource({
     reader: new DirectoryReader(location),
     home: home.path,
+    ...UNBOUNDED,
     location,
     pause: async () => undefined,
     log: quiet,

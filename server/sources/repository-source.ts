@@ -7,8 +7,10 @@ import {
 } from "../../protocols/repository/documents.ts";
 import { INDEX_PATH, manifestPath, ROOT_FOLDERS } from "../../protocols/repository/layout.ts";
 import type { Manifest, RepositoryIndex } from "../../protocols/repository/schemas.ts";
+import type { ServableId } from "../models/servable.ts";
 import type { LocalVersion, Source, WantedSet } from "../models/source.ts";
 import { assertRoom, DOWNLOAD_LIMITS, type DownloadLimits } from "./assert-room.ts";
+import { sweepPartials, trimCache } from "./cache-trim.ts";
 import { RANGE_BYTES } from "./download-file.ts";
 import { downloadVersion } from "./download-version.ts";
 import { IndexCache } from "./index-cache.ts";
@@ -29,6 +31,10 @@ export interface RepositorySourceParts {
   /** Stops here for ever in kill tests ("downloading", "verifying"); does nothing otherwise. */
   readonly pause: (point: string) => Promise<void>;
   readonly log: SourceLog;
+  /** 0: no limit. */
+  readonly maxCacheBytes: number;
+  /** Versions that are loaded or wanted: they never leave the cache. */
+  readonly held: () => readonly ServableId[];
 }
 
 export interface RepositorySourceLimits extends DownloadLimits {
@@ -53,6 +59,9 @@ export class RepositorySource implements Source {
   readonly #plain: PlainSource;
   #isPlain = false;
   #saidEmpty = false;
+  #isSwept = false;
+  /** As last told. */
+  #wanted: WantedSet | null = null;
 
   constructor(parts: RepositorySourceParts, limits: Partial<RepositorySourceLimits> = {}) {
     this.description = parts.reader.description;
@@ -73,6 +82,13 @@ export class RepositorySource implements Source {
   }
 
   async poll(signal: AbortSignal): Promise<WantedSet | null> {
+    const set = await this.#poll(signal);
+    this.#wanted = set ?? this.#wanted;
+    if (set !== null && !this.#isSwept) await this.#sweep(set);
+    return set;
+  }
+
+  async #poll(signal: AbortSignal): Promise<WantedSet | null> {
     signal.throwIfAborted();
     const { reader, log } = this.#parts;
     let snapshot: Awaited<ReturnType<RepositoryReader["readIfChanged"]>>;
@@ -97,6 +113,12 @@ export class RepositorySource implements Source {
   }
 
   async lastKnown(): Promise<WantedSet | null> {
+    const known = await this.#readLastKnown();
+    this.#wanted ??= known;
+    return known;
+  }
+
+  async #readLastKnown(): Promise<WantedSet | null> {
     this.#index ??= await this.#readKept();
     if (this.#index !== null) return toWantedSet(this.#index);
     const plain = await this.#plain.lastKnown();
@@ -110,7 +132,19 @@ export class RepositorySource implements Source {
     manifestSha256: string,
     signal: AbortSignal,
   ): Promise<LocalVersion> {
-    if (this.#isPlain) return this.#plain.fetch(model, version, manifestSha256, signal);
+    const local = this.#isPlain
+      ? await this.#plain.fetch(model, version, manifestSha256, signal)
+      : await this.#fetch(model, version, manifestSha256, signal);
+    await this.#trim(local.manifestSha256);
+    return local;
+  }
+
+  async #fetch(
+    model: string,
+    version: number,
+    manifestSha256: string,
+    signal: AbortSignal,
+  ): Promise<LocalVersion> {
     const found = await this.#versions.find(manifestSha256);
     if (found !== null) return found;
     const { reader, pause } = this.#parts;
@@ -128,6 +162,29 @@ export class RepositorySource implements Source {
 
   watch(wake: () => void): () => void {
     return this.#parts.reader.watch(wake);
+  }
+
+  /** What a process before this one left, once it is known what of it may still be resumed. */
+  async #sweep({ models }: WantedSet): Promise<void> {
+    this.#isSwept = true;
+    const known = [...models.values()].flatMap(({ versions }) => [...versions.values()]);
+    const count = await sweepPartials(this.#versions.root, new Set(known)).catch(() => 0);
+    if (count > 0) this.#parts.log.info({ count }, "leftovers of broken downloads were deleted");
+  }
+
+  /** A cache that cannot be trimmed is too large and nothing worse. */
+  async #trim(justFetched: string): Promise<void> {
+    const { maxCacheBytes, held, log } = this.#parts;
+    if (maxCacheBytes === 0) return;
+    const kept = new Set([justFetched]);
+    for (const { model, version } of held()) {
+      const key = this.#wanted?.models.get(model)?.versions.get(version) ?? "";
+      kept.add(this.#isPlain ? ((await this.#plain.manifestOf(key)) ?? "") : key);
+    }
+    const deleted = await trimCache(this.#versions.root, kept, maxCacheBytes).catch(() => []);
+    for (const { manifestSha256, bytes } of deleted) {
+      log.info({ manifestSha256, bytes }, "a version that nothing wants left the cache");
+    }
   }
 
   /**

@@ -15,6 +15,7 @@ import {
   putIndex,
   putVersion,
   type RepositoryFixture,
+  UNBOUNDED,
 } from "./testing/repository-fixture.ts";
 
 const never = new AbortController().signal;
@@ -36,7 +37,13 @@ for (const { name, create } of FIXTURES) {
     });
 
     const start = (pause: (point: string) => Promise<void> = async () => undefined) =>
-      createSource(fixture.location, { home: home.path, azure: fixture.azure, pause, log: quiet });
+      createSource(fixture.location, {
+        home: home.path,
+        ...UNBOUNDED,
+        azure: fixture.azure,
+        pause,
+        log: quiet,
+      });
     const fetch = (version: number, sha256: string, signal = never) =>
       source.fetch("m", version, sha256, signal);
 
@@ -154,6 +161,7 @@ for (const { name, create } of FIXTURES) {
         await source.poll(never);
         const other = createSource(join(home.path, "elsewhere"), {
           home: home.path,
+          ...UNBOUNDED,
           azure: fixture.azure,
           pause: async () => undefined,
           log: quiet,

@@ -1,8 +1,11 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { parseManifest, sha256Hex } from "../../protocols/repository/documents.ts";
 import { MANIFEST_FILE } from "../../protocols/repository/layout.ts";
 import type { LocalVersion } from "../models/source.ts";
+import { PIECE_BYTES } from "./repository-reader.ts";
 
 /**
  * Verified versions on this disk, by the hash of their manifest. A folder under versions/ is
@@ -10,6 +13,8 @@ import type { LocalVersion } from "../models/source.ts";
  */
 export class VersionCache {
   readonly #root: string;
+  /** Found whole, hashes and all, by this process. */
+  readonly #hashed = new Set<string>();
 
   constructor(home: string) {
     this.#root = join(home, "cache");
@@ -44,14 +49,15 @@ export class VersionCache {
   }
 
   /**
-   * The version, or null. Looks at the manifest's hash and the sizes only: the bytes were verified
-   * before the folder got its name. A folder that does not even hold that is deleted. Rejects when
-   * the disk cannot be read just now (too many open files, say): that is no reason to delete.
+   * The version, or null. Its files are hashed the first time that this process finds it: a disk may
+   * have rotted since they were verified, and what is loaded should be what was vetted. After that
+   * their sizes are looked at only. A folder that is not whole is deleted. Rejects when the disk cannot be read just now (too many open files, say): that is no reason to delete.
    */
   async find(manifestSha256: string): Promise<LocalVersion | null> {
     const directory = this.#complete(manifestSha256);
     const manifestBytes = await readIfThere(join(directory, MANIFEST_FILE));
-    if (manifestBytes !== null && (await isWhole(directory, manifestBytes, manifestSha256))) {
+    if (manifestBytes !== null && (await this.#isWhole(directory, manifestBytes, manifestSha256))) {
+      await markUsed(directory);
       return { directory, manifestSha256, hints: null };
     }
     await rm(directory, { recursive: true, force: true });
@@ -79,7 +85,15 @@ export class VersionCache {
     await syncDirectory(partial);
     await rename(partial, directory);
     await syncDirectory(join(this.#root, "versions"));
+    this.#hashed.add(manifestSha256);
     return { directory, manifestSha256, hints: null };
+  }
+
+  async #isWhole(directory: string, manifestBytes: Uint8Array, sha256: string) {
+    const isHashed = this.#hashed.has(sha256);
+    if (!(await isWhole(directory, manifestBytes, sha256, !isHashed))) return false;
+    this.#hashed.add(sha256);
+    return true;
   }
 
   #partial(key: string): string {
@@ -101,7 +115,12 @@ async function readIfThere(path: string): Promise<Uint8Array | null> {
   }
 }
 
-async function isWhole(directory: string, manifestBytes: Uint8Array, sha256: string) {
+async function isWhole(
+  directory: string,
+  manifestBytes: Uint8Array,
+  sha256: string,
+  withHashes: boolean,
+): Promise<boolean> {
   if (sha256Hex(manifestBytes) !== sha256) return false;
   const { files } = parseManifest(MANIFEST_FILE, manifestBytes);
   for (const file of files) {
@@ -109,8 +128,24 @@ async function isWhole(directory: string, manifestBytes: Uint8Array, sha256: str
     if (found === null || !found.isFile() || found.size !== file.bytes) return false;
     // Under another name it could be changed, now or while it is loaded.
     if (found.nlink !== 1) return false;
+    if (withHashes && (await hashFile(join(directory, file.path))) !== file.sha256) return false;
   }
   return true;
+}
+
+/** In pieces, so that serving threads on the same core wait for one of them only. */
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(path, { highWaterMark: PIECE_BYTES })) {
+    hash.update(piece as Buffer);
+  }
+  return hash.digest("hex");
+}
+
+/** The folder's own time says when it was last used; where it cannot be set it counts as older. */
+async function markUsed(directory: string): Promise<void> {
+  const now = new Date();
+  await utimes(directory, now, now).catch(() => undefined);
 }
 
 /** Makes names in a folder outlive a power cut; a file's own sync does not. */

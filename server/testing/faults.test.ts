@@ -172,6 +172,8 @@ describe("a fault of the cache, under load", () => {
       if (!/"version": ?2\b/.test(readFileSync(join(version, "manifest.json"), "utf8"))) continue;
       const bytes = readFileSync(join(version, "model.onnx"));
       writeFileSync(join(version, "model.onnx"), bytes.fill(0xff));
+      // So did the repository's disk, or it would be fetched again.
+      writeFileSync(join(models, VERSION_2, "model.onnx"), bytes);
     }
     const server = await startServe(home, POLL);
     await server.whenState("scale", 2, "failed");

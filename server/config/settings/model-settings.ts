@@ -13,6 +13,9 @@ export const MODEL_SETTINGS = {
   repositoryPollSecs: row({ kind: "number", min: 0.05, max: 86_400 }, 5, {
     text: "Seconds between two looks at the repository in poll mode.",
   }),
+  maxCacheBytes: row(integer(0, 64 * TIB), 20 * GIB, {
+    text: "Disk for fetched versions in home/cache; the longest unused go first, never what is loaded or wanted. 0: no limit.",
+  }),
   versionPolicy: row({ kind: "strings" }, [], {
     defaultText: "aliases",
     text: "Versions to load beside those that aliases lead to, as GLOB=POLICY, the first match deciding; POLICY is aliases (none more), latest:N, all or specific:N+N. What a repository says itself goes before.",

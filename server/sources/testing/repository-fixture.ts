@@ -64,6 +64,9 @@ export const FIXTURES = [
   { name: "Azurite", create: createAzureFixture },
 ] as const;
 
+/** For sources whose cache nothing limits. */
+export const UNBOUNDED = { maxCacheBytes: 0, held: () => [] };
+
 /** A folder for the cache, deleted by `close`. */
 export async function createHome(): Promise<{ path: string; close(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), "sluice-home-"));
