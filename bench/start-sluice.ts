@@ -36,7 +36,7 @@ export async function startSluice(
   const args = [
     ...["serve", "--home", join(home, "home"), "--model-repository", repository],
     ...["--keys-file", keysFile, "--http-port", String(http), "--grpc-port", String(grpc)],
-    ...["--metrics-port", String(metrics), ...options.flags],
+    ...["--metrics-port", String(metrics), "--admin-port", "0", ...options.flags],
   ];
   const child = new Child("sluice serve", MAIN, args, cores);
   try {

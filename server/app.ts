@@ -1,7 +1,10 @@
+import { createKeyGatekeeper, createOpenGatekeeper, type Denial } from "./access/key-gatekeeper.ts";
 import { createQuotaBlock } from "./access/quotas.ts";
 import type { AccessRoom } from "./access-room.ts";
 import { openAccessRoom } from "./access-room.ts";
+import { AdminRoom } from "./admin-room.ts";
 import type { Config } from "./config/config.ts";
+import { readModelPolicies } from "./config/model-policies.ts";
 import type { Secrets } from "./config/secrets.ts";
 import type { EngineChannel } from "./engine/connect.ts";
 import { type PickedEngine, pickEngine } from "./engine/pick-engine.ts";
@@ -27,12 +30,15 @@ import { createSlotPool } from "./threads/slot-pool.ts";
 import { ThreadGroup } from "./threads/thread-group.ts";
 import { UsageSampler } from "./threads/usage-sampler.ts";
 import { TlsRoom, tlsFilesOf } from "./tls-room.ts";
+import { type AdminListener, startAdminListener } from "./transport/admin/admin-listener.ts";
 import { CONNECTION_CELL_BYTES, ConnectionLimit } from "./transport/connection-limit.ts";
 import { type PickedTransport, pickTransport } from "./transport/http/pick-transport.ts";
 
 export interface AppOptions {
   readonly config: Config;
   readonly secrets: Secrets;
+  /** Where each setting came from, for the admin port. */
+  readonly origins: ReadonlyMap<string, string>;
   readonly log: Logger;
   /** Waits for ever at the named point in kill tests; a no-op otherwise. */
   readonly pause: (point: string) => Promise<void>;
@@ -44,6 +50,7 @@ export interface Endpoints {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly metricsPort: number;
+  readonly adminPort: number;
   /** "uWebSockets.js" or "node:http", and why when it is the latter. */
   readonly transport: string;
   /** "native, ONNX Runtime …", or "portable, …" and why. */
@@ -71,6 +78,7 @@ export class App {
   readonly #tls: TlsRoom | null;
   #redis: RedisWake | null = null;
   #metricsListener: MetricsListener | null = null;
+  #adminListener: AdminListener | null = null;
 
   /** Builds everything; nothing listens yet. */
   static async create(options: AppOptions): Promise<App> {
@@ -206,7 +214,7 @@ export class App {
       config.metricsPort,
     );
     this.#tls?.start();
-    this.#access.watchKeys((records) => this.#threads.setKeys(records));
+    this.#adminListener = await this.#startAdmin();
     if (config.redisUrl !== null) {
       this.#redis = watchRedis(
         config.redisUrl,
@@ -220,10 +228,45 @@ export class App {
       httpPort: http.port,
       grpcPort: grpc.port,
       metricsPort: this.#metricsListener.port,
+      adminPort: this.#adminListener.port,
       transport: this.#transport.text,
       engine: this.#engine.text,
       threads: this.#httpThreads,
     };
+  }
+
+  /** The admin port, with a gatekeeper of the control thread's own. */
+  #startAdmin(): Promise<AdminListener> {
+    const { config, origins, log } = this.#options;
+    const gauge = new SharedGauge(this.#blocks.gauge);
+    const view = new AdminRoom({
+      loaded: { config, origins },
+      models: this.#models,
+      inFlight: (slot) => gauge.read(slot),
+      isPinned: readModelPolicies(config).isPinned,
+      about: {
+        repository: this.#source.description,
+        engine: this.#engine.text,
+        transport: this.#transport.text,
+      },
+      recordAudit: (entry) => this.#access.record(entry),
+    });
+    const onDenied = (denial: Denial) => {
+      this.#metrics.denials.inc({ code: denial.code });
+      this.#access.recordDenial(denial);
+    };
+    const { mode } = this.#access;
+    if (mode.kind === "open") {
+      // Only who sits at this machine reaches it.
+      const gatekeeper = createOpenGatekeeper("admin", onDenied);
+      return startAdminListener({ view, gatekeeper, log }, config.adminPort);
+    }
+    const gatekeeper = createKeyGatekeeper(mode.records, Date.now, onDenied);
+    this.#access.watchKeys((records) => {
+      this.#threads.setKeys(records);
+      gatekeeper.replace(records);
+    });
+    return startAdminListener({ view, gatekeeper, log }, config.adminPort);
   }
 
   /** Probes answer "not ready" from now on; requests are still served. */
@@ -245,6 +288,7 @@ export class App {
     await reconciled;
     await this.#models.manager.unloadAll();
     await this.#metricsListener?.close();
+    await this.#adminListener?.close();
     await this.#access.close();
     return isClean;
   }

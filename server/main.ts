@@ -38,8 +38,7 @@ const rooms: Rooms = {
     const stopSignals = catchStopSignals();
     const { loadConfig } = await import("./config/load.ts");
     const { runServe } = await import("./serve.ts");
-    const { config, secrets } = loadConfig(inputs);
-    return runServe(config, secrets, { stdout: io.stdout, stopSignals, pause });
+    return runServe(loadConfig(inputs), { stdout: io.stdout, stopSignals, pause });
   },
   async publish(request, inputs) {
     const { loadPlaces } = await import("./config/load.ts");

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { App } from "./app.ts";
 import type { Config } from "./config/config.ts";
-import type { Secrets } from "./config/secrets.ts";
+import type { LoadedConfig } from "./config/load.ts";
 import { isLoopback } from "./lib/local-host.ts";
 import { createLogger, type Logger } from "./lib/log.ts";
 import type { StopSignals } from "./lib/stop-signals.ts";
@@ -20,13 +20,17 @@ const MS_PER_SECOND = 1000;
  * `sluice serve`: runs until SIGTERM or SIGINT, drains, and returns the exit code. A second signal
  * skips the drain delay. Rejects, with nothing left open, when it cannot start.
  */
-export async function runServe(config: Config, secrets: Secrets, io: ServeIo): Promise<number> {
+export async function runServe(
+  { config, secrets, origins }: Omit<LoadedConfig, "file">,
+  io: ServeIo,
+): Promise<number> {
   const log = createLogger(config.logLevel, "control");
   const { stopSignals } = io;
   const broken = new AbortController();
   const app = await App.create({
     config,
     secrets,
+    origins,
     log,
     pause: io.pause,
     onFatal: (reason) => {
@@ -81,7 +85,7 @@ function announce(
   config: Config,
   io: ServeIo,
 ): void {
-  const { httpPort, grpcPort, metricsPort, transport, engine, threads } = endpoints;
+  const { httpPort, grpcPort, metricsPort, adminPort, transport, engine, threads } = endpoints;
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
   const isSecure = config.tlsCertFile !== null;
   const scheme = isSecure ? "https" : "http";
@@ -93,6 +97,7 @@ function announce(
       `engine     ${engine}`,
       `access     ${tellAccess(config)}`,
       `listening  http=${scheme}://${host}:${httpPort} grpc=${grpcPrefix}${host}:${grpcPort} metrics=http://${host}:${metricsPort}/metrics`,
+      `admin      http://127.0.0.1:${adminPort}/v1/status (this machine only)`,
     ].join("\n")}\n`,
   );
 }

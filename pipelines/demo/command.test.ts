@@ -13,7 +13,7 @@ import { type DemoProcess, processesWith, startDemo } from "./testing/demo-proce
 const ROOT = resolve(import.meta.dirname, "../../..");
 const MAIN = fileURLToPath(new URL("../../server/main.js", import.meta.url));
 const OTHER_PORTS =
-  "SLUICE_HTTP_PORT, SLUICE_GRPC_PORT, SLUICE_METRICS_PORT, SLUICE_PIPELINES_PORT and SLUICE_PIPELINES_METRICS_PORT choose other ports";
+  "SLUICE_HTTP_PORT, SLUICE_GRPC_PORT, SLUICE_METRICS_PORT, SLUICE_ADMIN_PORT, SLUICE_PIPELINES_PORT and SLUICE_PIPELINES_METRICS_PORT choose other ports";
 const FIRST_ANSWER = /^\[ *([0-9.]+) s\] http +[0-9]+ frames/m;
 const hasCurl = spawnSync("curl", ["--version"], { stdio: "ignore" }).status === 0;
 

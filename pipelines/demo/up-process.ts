@@ -116,7 +116,7 @@ export function explainEnd({ exitCode, signal }: UpEnd, stderr: string): string 
     return `the server ended (${how})`;
   }
   const hint = /^cannot (listen|serve)|EADDRINUSE/.test(complaint)
-    ? "; SLUICE_HTTP_PORT, SLUICE_GRPC_PORT, SLUICE_METRICS_PORT, SLUICE_PIPELINES_PORT and SLUICE_PIPELINES_METRICS_PORT choose other ports"
+    ? "; SLUICE_HTTP_PORT, SLUICE_GRPC_PORT, SLUICE_METRICS_PORT, SLUICE_ADMIN_PORT, SLUICE_PIPELINES_PORT and SLUICE_PIPELINES_METRICS_PORT choose other ports"
     : "";
   return `${complaint}${hint}`;
 }

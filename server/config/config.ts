@@ -27,6 +27,8 @@ export interface Config {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly metricsPort: number;
+  /** On 127.0.0.1 whatever `host` says. */
+  readonly adminPort: number;
   /** PEM files, absolute; both or neither. null: HTTP, WebSocket and gRPC are plain text. */
   readonly tlsCertFile: string | null;
   readonly tlsKeyFile: string | null;

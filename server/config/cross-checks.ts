@@ -7,7 +7,7 @@ import { readModelPolicies } from "./model-policies.ts";
 
 /** What no single value of `sluice serve` shows. @throws ConfigError saying what to change. */
 export function crossCheck(config: Config): void {
-  checkPorts(config, ["httpPort", "grpcPort", "metricsPort"]);
+  checkPorts(config, ["httpPort", "grpcPort", "metricsPort", "adminPort"]);
   checkExposure(config);
   checkKeysFile(config);
   checkCapture(config);
@@ -61,7 +61,13 @@ export function crossCheckPipelines(config: PipelinesConfig): void {
   }
 }
 
-type PortKey = "httpPort" | "grpcPort" | "metricsPort" | "pipelinesPort" | "pipelinesMetricsPort";
+type PortKey =
+  | "adminPort"
+  | "httpPort"
+  | "grpcPort"
+  | "metricsPort"
+  | "pipelinesPort"
+  | "pipelinesMetricsPort";
 
 function checkPorts<K extends PortKey>(config: Pick<Config, K>, keys: readonly K[]): void {
   const seen = new Map<number, string>();

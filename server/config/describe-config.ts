@@ -17,3 +17,23 @@ export function describeConfig(loaded: LoadedConfig): string {
   lines.push(`# Azure credentials: ${loaded.secrets.azure.kind} (not shown)`);
   return `${lines.join("\n")}\n`;
 }
+
+/** One setting as it may be shown. */
+export interface DescribedSetting {
+  readonly key: string;
+  /** Of a secret only whether it is set. */
+  readonly value: SettingValue;
+  /** Where it came from. */
+  readonly from: string;
+}
+
+/** As `describeConfig`, for programs. */
+export function describeSettings(
+  loaded: Pick<LoadedConfig, "config" | "origins">,
+): readonly DescribedSetting[] {
+  return SETTINGS.map((setting) => {
+    const value: SettingValue = loaded.config[setting.key];
+    const shown = isSecret(setting) && value !== null ? "set (not shown)" : value;
+    return { key: setting.key, value: shown, from: loaded.origins.get(setting.key) ?? "default" };
+  });
+}

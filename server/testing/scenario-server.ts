@@ -43,12 +43,13 @@ export async function startScenario(
   options: { home?: string; env?: Readonly<Record<string, string>> } = {},
 ): Promise<ScenarioServer> {
   const home = options.home ?? mkdtempSync(join(tmpdir(), "sluice-scenario-"));
-  const { config, secrets } = loadConfig({
+  const { config, secrets, origins } = loadConfig({
     flags: {
       home,
       httpPort: "0",
       grpcPort: "0",
       metricsPort: "0",
+      adminPort: "0",
       logLevel: "silent",
       ...settings,
     },
@@ -60,6 +61,7 @@ export async function startScenario(
   const app = await App.create({
     config,
     secrets,
+    origins,
     log: createLogger(config.logLevel, "scenario"),
     pause: () => Promise.resolve(),
     onFatal: (reason) => {

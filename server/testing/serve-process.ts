@@ -178,7 +178,7 @@ export function spawnServe(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): SluiceProcess {
-  const free = ["--http-port", "--grpc-port", "--metrics-port"].flatMap((flag) =>
+  const free = ["--http-port", "--grpc-port", "--metrics-port", "--admin-port"].flatMap((flag) =>
     args.includes(flag) ? [] : [flag, "0"],
   );
   return spawnSluice(["serve", "--home", home, ...free, ...args], env);

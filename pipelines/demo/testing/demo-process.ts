@@ -35,6 +35,7 @@ export function startDemo(
       SLUICE_HTTP_PORT: "0",
       SLUICE_GRPC_PORT: "0",
       SLUICE_METRICS_PORT: "0",
+      SLUICE_ADMIN_PORT: "0",
       SLUICE_PIPELINES_PORT: "0",
       SLUICE_PIPELINES_METRICS_PORT: "0",
       ...env,

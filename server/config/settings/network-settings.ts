@@ -11,6 +11,9 @@ export const NETWORK_SETTINGS = {
   httpPort: row(PORT, 8000, { text: "HTTP and WebSocket port; 0 takes a free one." }),
   grpcPort: row(PORT, 8001, { text: "gRPC port; 0 takes a free one." }),
   metricsPort: row(PORT, 8002, { text: "Prometheus metrics port; 0 takes a free one." }),
+  adminPort: row(PORT, 8003, {
+    text: "Admin API, on 127.0.0.1 only: states, events, configuration, poll now; 0 takes a free one.",
+  }),
   httpTransport: row({ kind: "enum", values: HTTP_TRANSPORTS }, "auto", {
     text: "uws: uWebSockets.js, an error where it does not load; node: node:http on one thread; auto: uws where it loads.",
   }),

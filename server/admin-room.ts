@@ -1,0 +1,125 @@
+import type { AuditEntry } from "./access/audit-record.ts";
+import { describeSettings } from "./config/describe-config.ts";
+import type { LoadedConfig } from "./config/load.ts";
+import type { ModelRoom } from "./model-room.ts";
+import type { ModelRecord } from "./models/model-record.ts";
+import type { StateEvent } from "./models/state-bus.ts";
+import type { VersionRecord } from "./models/version-record.ts";
+import type {
+  AdminEvent,
+  AdminModel,
+  AdminStatus,
+  AdminVersion,
+  AdminView,
+} from "./transport/admin/admin-view.ts";
+
+export interface AdminRoomParts {
+  readonly loaded: Pick<LoadedConfig, "config" | "origins">;
+  readonly models: ModelRoom;
+  readonly inFlight: (slot: number) => number;
+  readonly isPinned: (model: string) => boolean;
+  readonly about: Pick<AdminStatus, "repository" | "engine" | "transport">;
+  readonly recordAudit: (entry: AuditEntry) => void;
+}
+
+/** What the admin port remembers; older events are in the log. */
+const MAX_EVENTS = 1000;
+
+/** Gathers what the admin port shows. Control thread. */
+export class AdminRoom implements AdminView {
+  readonly #parts: AdminRoomParts;
+  readonly #startedAt = new Date().toISOString();
+  readonly #events: AdminEvent[] = [];
+  readonly #listeners = new Set<(event: AdminEvent) => void>();
+  #lastId = 0;
+
+  constructor(parts: AdminRoomParts) {
+    this.#parts = parts;
+    parts.models.bus.subscribe((event) => this.#take(event));
+  }
+
+  status(): AdminStatus {
+    const { models, loaded, about } = this.#parts;
+    return {
+      isReady: models.manager.isReady,
+      startedAt: this.#startedAt,
+      ...about,
+      modelBytes: models.manager.usedBytes,
+      maxModelBytes: loaded.config.maxModelBytes,
+    };
+  }
+
+  models(): readonly AdminModel[] {
+    const { manager } = this.#parts.models;
+    return manager.inspectModels().map((model) => this.#tellModel(model));
+  }
+
+  configuration(): ReturnType<AdminView["configuration"]> {
+    return describeSettings(this.#parts.loaded);
+  }
+
+  eventsAfter(id: number): readonly AdminEvent[] {
+    return this.#events.filter((event) => event.id > id);
+  }
+
+  onEvent(listener: (event: AdminEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  lookNow(principal: string): void {
+    const { models, recordAudit } = this.#parts;
+    models.reconciler.wake();
+    recordAudit({
+      actor: principal,
+      action: "repository.poll",
+      target: "repository",
+      outcome: "ok",
+      details: {},
+    });
+  }
+
+  #tellModel(model: ModelRecord<unknown>): AdminModel {
+    const aliases = [...model.wanted.aliases].map(([alias, wanted]) => {
+      return [alias, { wanted, leadsTo: model.aliases.get(alias) ?? null }] as const;
+    });
+    const versions = [...model.versions.values()].sort((a, b) => a.id.version - b.id.version);
+    return {
+      name: model.name,
+      aliases: Object.fromEntries(aliases),
+      swapPolicy: model.swapPolicy,
+      isPinned: this.#parts.isPinned(model.name),
+      versions: versions.map((version) => this.#tellVersion(version)),
+    };
+  }
+
+  #tellVersion(version: VersionRecord<unknown>): AdminVersion {
+    const { state, reason } = version.status;
+    const slot = version.servable?.info.slot ?? null;
+    const isTriedAgain = state === "failed" && Number.isFinite(version.retryAtMs);
+    return {
+      version: version.id.version,
+      state,
+      reason,
+      since: isoOf(version.sinceMs),
+      costBytes: version.costBytes,
+      isLoaded: version.servable !== null,
+      loadsOnRequest: version.isAwaitable,
+      isOnProbation: version.isOnProbation,
+      inFlight: slot === null ? 0 : this.#parts.inFlight(slot),
+      retryAt: isTriedAgain ? isoOf(version.retryAtMs) : null,
+    };
+  }
+
+  #take({ id, from, to, reason, atMs }: StateEvent): void {
+    this.#lastId += 1;
+    const event = { id: this.#lastId, at: isoOf(atMs), ...id, from, to, reason };
+    this.#events.push(event);
+    if (this.#events.length > MAX_EVENTS) this.#events.shift();
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+function isoOf(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
