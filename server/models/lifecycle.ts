@@ -17,7 +17,8 @@ export const VERSION_STATES = [
 
 export type VersionState = (typeof VERSION_STATES)[number];
 
-const NEXT: Readonly<Record<VersionState, readonly VersionState[]>> = {
+/** Where each state leads to; every state may fail besides. */
+export const NEXT_STATES: Readonly<Record<VersionState, readonly VersionState[]>> = {
   absent: ["downloading"],
   downloading: ["verified"],
   verified: ["vetting"],
@@ -33,6 +34,6 @@ const NEXT: Readonly<Record<VersionState, readonly VersionState[]>> = {
 
 /** @throws Error when the lifecycle has no such step; every state may fail. */
 export function assertTransition(from: VersionState, to: VersionState): void {
-  if (to === "failed" || NEXT[from].includes(to)) return;
+  if (to === "failed" || NEXT_STATES[from].includes(to)) return;
   throw new Error(`illegal lifecycle step ${from} -> ${to}`);
 }

@@ -3,6 +3,7 @@ import { projectFileTables } from "../../pipelines/project/schema-table.ts";
 import { STATUS_CODES, STATUS_TABLE } from "../../protocols/core/status.ts";
 import { settingsTable } from "../config/settings-table.ts";
 import { renderBadInput } from "./bad-input-table.ts";
+import { drawLifecycle } from "./lifecycle-drawing.ts";
 import { renderTable } from "./markdown-table.ts";
 
 /** A part of a page that is made from code, between two markers, or a file that is made whole. */
@@ -42,6 +43,7 @@ function renderStatusTable(): string {
 export const GENERATED_SECTIONS: readonly GeneratedSection[] = [
   { page: "deploy/docs/errors.md", marker: "status-table", render: renderStatusTable },
   { page: "deploy/docs/errors.md", marker: "bad-input", render: renderBadInput },
+  { page: "deploy/docs/lifecycle.md", marker: "lifecycle", render: drawLifecycle },
   { page: "deploy/docs/configuration.md", marker: "settings", render: settingsTable },
   { page: "deploy/docs/project-file.md", marker: "project-file", render: projectFileTables },
   { page: "deploy/docs/sluice.schema.json", marker: null, render: projectJsonSchema },
