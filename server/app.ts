@@ -9,7 +9,7 @@ import type { Secrets } from "./config/secrets.ts";
 import type { EngineChannel } from "./engine/connect.ts";
 import { type PickedEngine, pickEngine } from "./engine/pick-engine.ts";
 import { isLoopback } from "./lib/local-host.ts";
-import type { Logger } from "./lib/log.ts";
+import type { Logger, LogLevel } from "./lib/log.ts";
 import { type MetricsListener, startMetricsListener } from "./lib/metrics-listener.ts";
 import { probePort } from "./lib/probe-port.ts";
 import { ModelRoom } from "./model-room.ts";
@@ -21,9 +21,11 @@ import { type CaptureRoom, openCaptureRoom } from "./observe/capture/capture-roo
 import type { ControlMetrics } from "./observe/metrics/control-metrics.ts";
 import { createMetrics } from "./observe/metrics/create-metrics.ts";
 import { ByteBudget } from "./request/byte-budget.ts";
+import type { VersionStatistics } from "./request/version-statistics.ts";
 import { createSource } from "./sources/create-source.ts";
 import { type RedisWake, watchRedis } from "./sources/redis-wake.ts";
-import type { ThreadBirth, ThreadRole } from "./threads/messages.ts";
+import type { ControlAsk, ThreadBirth, ThreadRole } from "./threads/messages.ts";
+import { countRuns, readStatistics } from "./threads/read-statistics.ts";
 import { CounterReader, createCounterBlock, MAX_SLOTS } from "./threads/shared-counters.ts";
 import { createGaugeBlock, SharedGauge } from "./threads/shared-gauge.ts";
 import { createSlotPool } from "./threads/slot-pool.ts";
@@ -117,6 +119,7 @@ export class App {
     this.#engine = pickEngine(config.engine);
     this.#transport = pickTransport(config.httpTransport);
     this.#blocks = createBlocks(this.#httpThreads + 1);
+    const reader = new CounterReader(this.#blocks.counters);
     this.#threads = new ThreadGroup({
       onDenied: (denial) => {
         this.#metrics.denials.inc({ code: denial.code });
@@ -124,6 +127,7 @@ export class App {
       },
       onSteer: (call) => this.#models.steering.steer(call),
       onColdLoad: (call) => this.#models.coldLoads.load(call),
+      onAsk: (ask) => this.#answer(ask, reader),
       onLost: (role, reason) => options.onFatal(`the ${role} thread ended: ${reason}`),
     });
     const tlsFiles = tlsFilesOf(config);
@@ -131,7 +135,6 @@ export class App {
       tlsFiles === null
         ? null
         : new TlsRoom(tlsFiles, options.log, () => this.#threads.renewCertificate());
-    const reader = new CounterReader(this.#blocks.counters);
     const gauge = new SharedGauge(this.#blocks.gauge);
     this.#models = new ModelRoom({
       config,
@@ -336,6 +339,25 @@ export class App {
       },
       capture: this.#capture?.connect() ?? null,
     };
+  }
+
+  #answer(ask: ControlAsk, reader: CounterReader): readonly VersionStatistics[] {
+    if (ask.kind === "set-log-level") {
+      this.#setLogLevel(ask.level, ask.principal);
+      return [];
+    }
+    return this.#models.manager.loaded().map(({ info, loaded }) => {
+      const { id, slot } = info;
+      return readStatistics(reader, { id, slot, executions: countRuns(loaded.batches) });
+    });
+  }
+
+  #setLogLevel(level: LogLevel, principal: string): void {
+    this.#options.log.level = level;
+    this.#threads.setLogLevel(level);
+    const details = { level };
+    const action = "log.level";
+    this.#access.record({ actor: principal, action, target: null, outcome: "ok", details });
   }
 
   countAuditLoss(): void {

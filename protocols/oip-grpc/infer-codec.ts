@@ -172,11 +172,10 @@ function readRequested(reader: BinaryReader, end: number): RequestedOutput {
     else skipField(reader, tag);
   }
   assertEnd(reader, end);
-  for (const known of ["classification", "shared_memory_region"]) {
-    if (!parameters.has(known)) continue;
+  if (parameters.has("shared_memory_region")) {
     throw new InferError(
       "unsupported",
-      `output ${quote(name)}: the parameter '${known}' is not offered`,
+      `output ${quote(name)}: the parameter 'shared_memory_region' is not offered`,
     );
   }
   return { name, parameters };

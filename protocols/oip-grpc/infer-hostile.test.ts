@@ -69,16 +69,16 @@ describe("hostile messages", () => {
     assert.equal(inferErrorOf(() => encodeInferRequest(REF, past))?.code, "not-representable");
   });
 
-  test("shared memory and classification are refused as not offered", () => {
+  test("shared memory is refused as not offered", () => {
     const shared = new BinaryWriter().uint32(0x2a).fork().uint32(0x0a).string("x").uint32(0x12);
     shared.string("FP32").uint32(0x22).fork().uint32(0x0a).string("shared_memory_region");
     shared.uint32(0x12).fork().uint32(0x1a).string("r").join().join().join();
     assertRefused(shared.finish(), "unsupported", "shared memory");
-    const outputs = [{ name: "y", parameters: new Map([["classification", 3]]) }];
+    const outputs = [{ name: "y", parameters: new Map([["shared_memory_region", "r"]]) }];
     assertRefused(
       encodeInferRequest(REF, request([], { outputs })),
       "unsupported",
-      "classification",
+      "shared_memory_region",
     );
   });
 

@@ -165,7 +165,6 @@ describe("oip-rest: JSON data", () => {
     for (const text of [
       '{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","parameters":{"shared_memory_region":"r"}}]}',
       `{${x},"outputs":[{"name":"y","parameters":{"shared_memory_region":"r"}}]}`,
-      `{${x},"outputs":[{"name":"y","parameters":{"classification":3}}]}`,
     ]) {
       assertRefused(() => decodeJson(text), /does not offer/, "unsupported");
     }

@@ -33,9 +33,20 @@ describe("16-bit floats in JSON", () => {
       assert.deepEqual(decodeRestResponse(text, null).outputs[0]?.data, all);
       const texts = JSON.parse(text.toString().replaceAll(/([[,])(-?[0-9][^,\]]*)/g, '$1"$2"'));
       const longest = Math.max(
-        ...texts.outputs[0].data.map((each: string) => digitsOf(each).length),
+        ...texts.outputs[0].data
+          .filter((each: string) => !/^-?[0-9]+$/.test(each))
+          .map((each: string) => digitsOf(each).length),
       );
       assert.equal(longest, datatype === "FP16" ? 5 : 4);
+    });
+
+    test(`${datatype}: whole numbers are written in full`, () => {
+      const whole = datatype === "FP16" ? 0x7bff : 0x4780;
+      const number = datatype === "FP16" ? 65504 : 65536;
+      assert.match(
+        jsonOf(datatype, Uint16Array.of(whole)).toString(),
+        new RegExp(`\\[${number}\\]`),
+      );
     });
 
     test(`${datatype}: null is a missing value`, () => {

@@ -99,6 +99,11 @@ export function decodeRepositoryIndex(bytes: Uint8Array): readonly RepositoryInd
   });
 }
 
+/** For bodies whose members are named as the wire names them. */
+export function encodeObject(value: object): Uint8Array {
+  return encodeJson(value);
+}
+
 function readStrings(root: JsonObject, key: string): readonly string[] {
   return (optionalArray(root, key, "") ?? []).map((item) => {
     if (typeof item === "string") return item;

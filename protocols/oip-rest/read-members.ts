@@ -111,7 +111,6 @@ export function readRequestedOutputs(
     const name = requiredString(object, "name", `${where}.`);
     const parameters = readParameters(object, `${where}.`);
     refuse(parameters, "shared_memory_region", `output ${quote(name)}`);
-    refuse(parameters, "classification", `output ${quote(name)}`);
     assertFlag(parameters, "binary_data", `output ${quote(name)}`);
     return { name, parameters };
   });

@@ -14,6 +14,7 @@ import type { ServingMap } from "../models/serving-map.ts";
 import { admit, findFull, type QueueGauge } from "./admit.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { CaptureTap } from "./capture-tap.ts";
+import { assertClassifications, classifyOutputs } from "./classify.ts";
 import { type ColdLoads, decoded, startCold } from "./cold-start.ts";
 import { InferenceIds } from "./inference-ids.ts";
 import { validate } from "./validate.ts";
@@ -51,6 +52,10 @@ export interface RequestOutcome {
   readonly queueMs: number;
   readonly computeMs: number;
   readonly batchRows: number;
+  /** Of the request itself; 1 where the model takes no batches. 0 where it failed. */
+  readonly rows: number;
+  /** 0 where it failed. */
+  readonly endEpochMs: number;
 }
 
 export interface PipelineParts {
@@ -73,6 +78,9 @@ export interface QuotaGate {
   /** Takes one request out of the quota. @returns why it may not be asked now; null: it may */
   take(keyId: string, model: string): InferError | null;
 }
+
+/** Of this thread's clock; a getter too. */
+const TIME_ORIGIN_MS = performance.timeOrigin;
 
 /** The counter row of requests that reached no servable. */
 const NO_SLOT = 0;
@@ -189,12 +197,13 @@ export class Pipeline {
       const inferenceId = readInferenceId(request.parameters) ?? this.#ids.mint();
       const job = toJob(info, request, call.deadlineEpochMs);
       const captured = capture?.takeInputs(info, inferenceId, job.inputs) ?? null;
+      assertClassifications(request, info.signature);
       const running = servable.run(job);
       call.waiter.await(servable, job);
       const result = await running;
       if (call.waiter.isGone) throw gone();
       const out = this.#encode(call, request, info, inferenceId, result);
-      this.#recordSuccess(info.slot, call, startMs, result);
+      this.#recordSuccess(info.slot, call, startMs, rowsOf(info, job), result);
       if (captured !== null) {
         const { outputs } = result;
         const principal = call.principal.name;
@@ -226,7 +235,7 @@ export class Pipeline {
       modelVersion: String(version),
       id: request.id,
       parameters,
-      outputs,
+      outputs: classifyOutputs(request, outputs),
     };
     return codec.encode(response, request);
   }
@@ -235,10 +244,13 @@ export class Pipeline {
     slot: number,
     { protocol, observer }: Pick<InferCall<unknown, unknown>, "protocol" | "observer">,
     startMs: number,
+    rows: number,
     { queueMs, computeMs, batchRows }: JobResult,
   ): void {
-    const totalMs = performance.now() - startMs;
-    const outcome = { errorCode: null, totalMs, queueMs, computeMs, batchRows };
+    const endMs = performance.now();
+    const totalMs = endMs - startMs;
+    const endEpochMs = TIME_ORIGIN_MS + endMs;
+    const outcome = { errorCode: null, totalMs, queueMs, computeMs, batchRows, rows, endEpochMs };
     this.#parts.recorder.record(slot, protocol, outcome);
     if (observer !== null) observer.onSuccess(outcome);
   }
@@ -251,9 +263,16 @@ export class Pipeline {
       queueMs: 0,
       computeMs: 0,
       batchRows: 0,
+      rows: 0,
+      endEpochMs: 0,
     });
     return error;
   }
+}
+
+/** Rows are stacked along dimension 0 of every input. */
+function rowsOf({ batching }: ServableInfo, { inputs }: Job): number {
+  return batching === null ? 1 : (inputs[0]?.shape[0] ?? 1);
 }
 
 /** @throws InferError `invalid-argument` */

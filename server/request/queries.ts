@@ -18,7 +18,17 @@ export interface ServerMetadata {
 export const SERVER_METADATA: ServerMetadata = {
   name: "sluice",
   version: "0.1.0",
-  extensions: ["binary_tensor_data", "model_repository", "parameters", "schedule_policy"],
+  extensions: [
+    "binary_tensor_data",
+    "classification",
+    "logging",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "parameters",
+    "schedule_policy",
+    "statistics",
+  ],
 };
 
 export interface ModelMetadata {

@@ -88,6 +88,9 @@ function createContext(records: readonly KeyRecord[]): ServingContext {
     isReady: () => true,
     isDraining: () => false,
     steer: () => Promise.reject(new Error("nothing to steer")),
+    statistics: async () => [],
+    logLevel: () => "info",
+    setLogLevel: async () => undefined,
     storeLabels: () => Promise.reject(new Error("no labels")),
   };
 }

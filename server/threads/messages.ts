@@ -9,6 +9,7 @@ import type { TlsFiles } from "../lib/tls-pair.ts";
 import type { ServableInfo, ServableKey } from "../models/servable.ts";
 import type { OnRequest, VersionStatus } from "../models/serving-map.ts";
 import type { CaptureChannel } from "../observe/capture/capture-messages.ts";
+import type { VersionStatistics } from "../request/version-statistics.ts";
 
 /** Messages between the control thread and the serving threads. Every field is always present. */
 
@@ -73,6 +74,11 @@ export interface ServableNotice {
   readonly channel: EngineChannel;
 }
 
+/** What a serving thread asks of the control thread. */
+export type ControlAsk =
+  | { readonly kind: "statistics" }
+  | { readonly kind: "set-log-level"; readonly level: LogLevel; readonly principal: string };
+
 export type ToThread =
   | {
       readonly kind: "publish";
@@ -90,6 +96,13 @@ export type ToThread =
   | { readonly kind: "cold-loaded"; readonly callId: number; readonly error: SteerError | null }
   /** End the requests of a servable that is in no publication any more. */
   | { readonly kind: "abandon"; readonly key: ServableKey }
+  /** To a `statistics` ask: of every loaded version; to others nothing. */
+  | {
+      readonly kind: "told";
+      readonly callId: number;
+      readonly statistics: readonly VersionStatistics[];
+    }
+  | { readonly kind: "log-level"; readonly level: LogLevel }
   /** Report not ready, and go on serving. */
   | { readonly kind: "unready" }
   /** Stop accepting, answer what is in flight, close, end. */
@@ -123,4 +136,5 @@ export type FromThread =
       readonly model: string;
       readonly version: number;
     }
+  | { readonly kind: "ask"; readonly callId: number; readonly ask: ControlAsk }
   | { readonly kind: "stopped"; readonly isClean: boolean };

@@ -19,16 +19,17 @@ import { Quotas } from "../access/quotas.ts";
 import { loadNumberFunctions } from "../engine/native-runtime.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
 import { epochNowMs } from "../lib/epoch-clock.ts";
-import { createLogger, type Logger } from "../lib/log.ts";
+import { createLogger, type Logger, type LogLevel } from "../lib/log.ts";
 import { ThreadCapture } from "../observe/capture/thread-capture.ts";
 import { ByteBudget } from "../request/byte-budget.ts";
 import { Pipeline } from "../request/pipeline.ts";
+import type { VersionStatistics } from "../request/version-statistics.ts";
 import { ConnectionLimit } from "../transport/connection-limit.ts";
 import { createGrpcListener } from "../transport/grpc/grpc-listener.ts";
 import { createNodeListener } from "../transport/http/node-listener.ts";
 import { createUwsListener } from "../transport/http/uws-listener.ts";
 import type { Listener, ServingContext } from "../transport/serving-context.ts";
-import type { FromThread, ThreadBirth, ToThread } from "./messages.ts";
+import type { ControlAsk, FromThread, ThreadBirth, ToThread } from "./messages.ts";
 import { CounterWriter } from "./shared-counters.ts";
 import { SharedGauge } from "./shared-gauge.ts";
 import { ThreadColdLoads } from "./thread-cold-loads.ts";
@@ -50,6 +51,7 @@ class ServingThread {
   #isReady = false;
   #isUnready = false;
   #isDraining = false;
+  readonly #asks = new Map<number, Deferred<readonly VersionStatistics[]>>();
   #nextCallId = 1;
 
   constructor(birth: ThreadBirth, control: MessagePort) {
@@ -108,6 +110,11 @@ class ServingThread {
       isReady: () => this.#isReady && !this.#isUnready,
       isDraining: () => this.#isDraining,
       steer: (action, model, principal) => this.#steer(action, model, principal),
+      statistics: () => this.#ask({ kind: "statistics" }),
+      logLevel: () => this.#log.level as LogLevel,
+      setLogLevel: async (level, principal) => {
+        await this.#ask({ kind: "set-log-level", level, principal: principal.id });
+      },
       storeLabels: (records) => this.#storeLabels(records),
     };
   }
@@ -143,6 +150,13 @@ class ServingThread {
       case "abandon":
         this.#serving.abandon(message.key);
         break;
+      case "told":
+        this.#asks.get(message.callId)?.resolve(message.statistics);
+        this.#asks.delete(message.callId);
+        break;
+      case "log-level":
+        this.#log.level = message.level;
+        break;
       case "unready":
         this.#isUnready = true;
         break;
@@ -168,6 +182,14 @@ class ServingThread {
     this.#steerCalls.set(callId, call);
     this.#tell({ kind: "steer", callId, action, model, principal: principal.id });
     return call.promise;
+  }
+
+  #ask(ask: ControlAsk): Promise<readonly VersionStatistics[]> {
+    const callId = this.#nextCallId++;
+    const answer = createDeferred<readonly VersionStatistics[]>();
+    this.#asks.set(callId, answer);
+    this.#tell({ kind: "ask", callId, ask });
+    return answer.promise;
   }
 
   async #storeLabels(records: readonly LabelRecord[]): Promise<void> {

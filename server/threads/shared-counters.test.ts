@@ -8,7 +8,15 @@ import {
 } from "./shared-counters.ts";
 import { createSlotPool } from "./slot-pool.ts";
 
-const OK = { errorCode: null, totalMs: 0.3, queueMs: 0.1, computeMs: 0.2, batchRows: 2 };
+const OK = {
+  errorCode: null,
+  totalMs: 0.3,
+  queueMs: 0.1,
+  computeMs: 0.2,
+  batchRows: 2,
+  rows: 1,
+  endEpochMs: 1000,
+};
 
 describe("shared counters", () => {
   it("adds up what every thread wrote, per row, protocol and outcome", () => {

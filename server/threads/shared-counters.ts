@@ -18,6 +18,9 @@ export const DURATION_BOUNDS_MS = [
 /** Upper bounds of the batch-size histogram, rows. */
 export const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128];
 
+/** Most rows of a run that is counted by its rows. */
+export const MAX_BATCH_SIZE = 64;
+
 export const PHASES = ["total", "queue", "compute"] as const;
 export type Phase = (typeof PHASES)[number];
 
@@ -30,7 +33,13 @@ const histogramCells = (bounds: readonly number[]) => bounds.length + 2;
 const OUTCOME_CELLS = PROTOCOLS.length * OUTCOMES.length;
 const DURATION_CELLS = histogramCells(DURATION_BOUNDS_MS);
 const BATCH_AT = OUTCOME_CELLS + PHASES.length * DURATION_CELLS;
-const ROW_CELLS = BATCH_AT + histogramCells(BATCH_BOUNDS);
+const ROWS_AT = BATCH_AT + histogramCells(BATCH_BOUNDS);
+const LAST_AT = ROWS_AT + 1;
+const FAILED_MS_AT = LAST_AT + 1;
+/** Runs by their rows, and the milliseconds of those. */
+const RUNS_AT = FAILED_MS_AT + 1;
+const RUNS_MS_AT = RUNS_AT + MAX_BATCH_SIZE;
+const ROW_CELLS = RUNS_MS_AT + MAX_BATCH_SIZE;
 
 /** A histogram as read: a count per bound and one beyond (not cumulative), and the sum. */
 export interface HistogramReading {
@@ -55,10 +64,24 @@ export class CounterWriter implements RequestRecorder {
     const code = OUTCOME_INDEX[outcome.errorCode ?? "ok"];
     this.#add(row + PROTOCOL_INDEX[protocol] * OUTCOMES.length + code, 1);
     this.#observe(row + OUTCOME_CELLS, DURATION_BOUNDS_MS, outcome.totalMs);
-    if (outcome.errorCode !== null) return;
+    if (outcome.errorCode !== null) {
+      this.#add(row + FAILED_MS_AT, outcome.totalMs);
+      return;
+    }
     this.#observe(row + OUTCOME_CELLS + DURATION_CELLS, DURATION_BOUNDS_MS, outcome.queueMs);
     this.#observe(row + OUTCOME_CELLS + 2 * DURATION_CELLS, DURATION_BOUNDS_MS, outcome.computeMs);
     this.#observe(row + BATCH_AT, BATCH_BOUNDS, outcome.batchRows);
+    this.#add(row + ROWS_AT, outcome.rows);
+    this.#cells[row + LAST_AT] = outcome.endEpochMs;
+    this.#countRun(row, outcome);
+  }
+
+  /** Each request of a run tells of the share of it that its rows are. */
+  #countRun(row: number, { rows, batchRows, computeMs }: RequestOutcome): void {
+    if (batchRows > MAX_BATCH_SIZE || batchRows < 1) return;
+    const share = rows < batchRows ? rows / batchRows : 1;
+    this.#add(row + RUNS_AT + batchRows - 1, share);
+    this.#add(row + RUNS_MS_AT + batchRows - 1, share * computeMs);
   }
 
   #observe(at: number, bounds: readonly number[], value: number): void {
@@ -105,6 +128,32 @@ export class CounterReader {
 
   batchRows(slot: number): HistogramReading {
     return this.#histogram(slot * ROW_CELLS + BATCH_AT, BATCH_BOUNDS);
+  }
+
+  /** Of successful requests. */
+  rows(slot: number): number {
+    return this.#sum(slot * ROW_CELLS + ROWS_AT);
+  }
+
+  /** When the last successful request ended; 0: none did. */
+  lastEpochMs(slot: number): number {
+    const cell = slot * ROW_CELLS + LAST_AT;
+    return Math.max(...this.#blocks.map((block) => block[cell] as number));
+  }
+
+  /** All milliseconds of requests that failed. */
+  failedMs(slot: number): number {
+    return this.#sum(slot * ROW_CELLS + FAILED_MS_AT);
+  }
+
+  /** Runs of so many rows, 1 to MAX_BATCH_SIZE. */
+  batch(slot: number, rows: number): { readonly runs: number; readonly computeMs: number } {
+    const at = slot * ROW_CELLS + rows - 1;
+    // Shares of one run add up to 1 but for the last bits.
+    return {
+      runs: Math.round(this.#sum(at + RUNS_AT)),
+      computeMs: this.#sum(at + RUNS_MS_AT),
+    };
   }
 
   /** REQUIRES: no thread writes to the row any more. */

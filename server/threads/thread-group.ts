@@ -3,11 +3,14 @@ import type { Denial } from "../access/key-gatekeeper.ts";
 import type { KeyRecord } from "../access/key-record.ts";
 import type { EngineChannel } from "../engine/connect.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
+import type { LogLevel } from "../lib/log.ts";
 import { siblingUrl } from "../lib/sibling-url.ts";
 import type { Publication, Publisher } from "../models/publication.ts";
 import type { ServableKey } from "../models/servable.ts";
 import type { LoadedServable } from "../models/version-record.ts";
+import type { VersionStatistics } from "../request/version-statistics.ts";
 import type {
+  ControlAsk,
   FromThread,
   ModelNotice,
   ServableNotice,
@@ -33,6 +36,8 @@ export interface ThreadEvents {
   readonly onSteer: (call: SteerCall) => Promise<SteerError | null>;
   /** Answers once the version serves, or says why it does not. Never rejects. */
   readonly onColdLoad: (call: ColdCall) => Promise<SteerError | null>;
+  /** Answers what a thread asks; the statistics of all loaded versions where it asks for them. */
+  readonly onAsk: (ask: ControlAsk) => readonly VersionStatistics[];
   /** A serving thread ended without being told to; the process cannot go on serving. */
   readonly onLost: (role: string, reason: string) => void;
 }
@@ -146,6 +151,10 @@ export class ThreadGroup implements Publisher<EngineChannel> {
     return this.#threads.flatMap((t) => (t.renewalFailure === null ? [] : [t.renewalFailure]));
   }
 
+  setLogLevel(level: LogLevel): void {
+    for (const thread of this.#threads) this.#tell(thread, { kind: "log-level", level });
+  }
+
   /** All threads report "not ready" from now on, and go on serving. */
   setUnready(): void {
     for (const thread of this.#threads) this.#tell(thread, { kind: "unready" });
@@ -213,6 +222,11 @@ export class ThreadGroup implements Publisher<EngineChannel> {
           this.#tell(thread, { kind: "cold-loaded", callId: message.callId, error });
         });
         break;
+      case "ask": {
+        const { callId, ask } = message;
+        this.#tell(thread, { kind: "told", callId, statistics: this.#events.onAsk(ask) });
+        break;
+      }
       case "stopped":
         thread.isClean = message.isClean;
         break;

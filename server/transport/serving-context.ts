@@ -1,8 +1,9 @@
 import type { LabelRecord } from "../../protocols/capture/capture-record.ts";
 import type { Gatekeeper } from "../access/gatekeeper.ts";
 import type { Principal } from "../access/principal.ts";
-import type { Logger } from "../lib/log.ts";
+import type { Logger, LogLevel } from "../lib/log.ts";
 import type { Pipeline } from "../request/pipeline.ts";
+import type { VersionStatistics } from "../request/version-statistics.ts";
 import type { ConnectionLimit } from "./connection-limit.ts";
 
 /** What every transport of one serving thread stands on. */
@@ -20,6 +21,11 @@ export interface ServingContext {
    * @throws InferError `conflict`, `model-not-found`, `unavailable` with the reason of a failed load
    */
   steer(action: "load" | "unload", model: string, principal: Principal): Promise<void>;
+  /** Of every loaded version, over all serving threads. */
+  statistics(): Promise<readonly VersionStatistics[]>;
+  logLevel(): LogLevel;
+  /** Resolves once this thread and the control thread log by it; the others follow at once. */
+  setLogLevel(level: LogLevel, principal: Principal): Promise<void>;
   /**
    * Resolves once the labels are durably kept.
    * @throws InferError `conflict` where nothing is captured, `queue-full`, `unavailable`

@@ -1,68 +1,65 @@
-import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, it } from "node:test";
-import { killLeftRunning } from "../serve-process.ts";
-import { needs, onnxDataFolder } from "../skip.ts";
-import { REPOSITORY_ROOT } from "../test-files.ts";
-import { listCases, type OnnxCase, readCase } from "./onnx-case.ts";
-import { judgeCase, type Miss, OUTCOMES, type Outcome } from "./outcome.ts";
-import { askRuntime } from "./runtime-verdict.ts";
-import { serveCases } from "./serve-cases.ts";
+import { after, before, describe } from "node:test";
+import { loadNativeRuntime } from "../../engine/native-runtime.ts";
+import { killLeftRunning, type ServeProcess, startServe } from "../serve-process.ts";
+import { needs } from "../skip.ts";
+import { publishConformanceModels } from "./conformance-models.ts";
+import { refusalCases } from "./refusal-cases.ts";
+import { surroundingCases } from "./surrounding-cases.ts";
+import { tensorCases } from "./tensor-cases.ts";
 
-/** Every case costs a vetting: one in so many, unless all are asked for. */
-const SAMPLE = 40;
-const TAKES_ALL = process.env["SLUICE_TEST_ONNX_CASES"] === "all";
+const { reason } = loadNativeRuntime();
+const ENGINES = {
+  native: { skip: reason === null ? false : `the addon does not load: ${reason}` },
+  portable: { skip: false },
+} as const;
+const TRANSPORTS = { uws: needs("uws"), node: { skip: false } } as const;
 
-after(killLeftRunning);
-
-type Counts = Record<Outcome, number>;
-
-interface Tally {
-  readonly counts: Counts;
-  readonly misses: readonly Miss[];
-}
-
-async function judgeAll(cases: readonly OnnxCase[], args: readonly string[]): Promise<Tally> {
-  const folder = mkdtempSync(join(tmpdir(), "sluice-cases-"));
-  const counts = Object.fromEntries(Object.keys(OUTCOMES).map((key) => [key, 0])) as Counts;
-  const misses: Miss[] = [];
-  const answers = await serveCases(cases, args);
-  for (const each of cases) {
-    const answer = answers.get(each.name);
-    if (answer === undefined) throw new Error(`${each.name} was not asked`);
-    const end = await judgeCase(each.name, answer, () => askRuntime(folder, each));
-    if (typeof end === "string") counts[end] += 1;
-    else misses.push(end);
-  }
-  rmSync(folder, { recursive: true });
-  return { counts, misses };
-}
-
-describe("ONNX's own test cases over HTTP", needs("onnx-data"), () => {
-  const all = () => listCases(onnxDataFolder()).map(readCase);
-  const sample = () => all().filter((_, i) => i % SAMPLE === 0);
-
-  for (const engine of TAKES_ALL ? ["portable"] : ["auto", "portable"]) {
-    it(`one in ${SAMPLE}, engine ${engine}: right in JSON and in binary, or refused with a reason`, async (t) => {
-      const cases = sample();
-      const { counts, misses } = await judgeAll(cases, ["--engine", engine]);
-      t.diagnostic(JSON.stringify(counts));
-      assert.deepEqual(misses, []);
-      assert.ok(counts.passed > cases.length / 2);
-    });
-  }
-
-  if (!TAKES_ALL) return;
-  it("all, engine auto: the same, and conformance.md has the counts", async (t) => {
-    const { counts, misses } = await judgeAll(all(), []);
-    t.diagnostic(JSON.stringify(counts));
-    assert.deepEqual(misses, []);
-    const page = readFileSync(join(REPOSITORY_ROOT, "deploy/docs/conformance.md"), "utf8");
-    for (const [outcome, what] of Object.entries(OUTCOMES)) {
-      const row = page.split("\n").find((line) => line.startsWith(`| ${what} `));
-      assert.match(row ?? "", new RegExp(`\\| +${counts[outcome as Outcome]} +\\|`), what);
-    }
+/** Open Inference Protocol v2 and Triton's extensions, through \`sluice serve\` with every transport and engine. */
+describe("conformance", () => {
+  let home = "";
+  before(async () => {
+    home = mkdtempSync(join(tmpdir(), "sluice-conformance-"));
+    await publishConformanceModels(join(home, "models"));
   });
+  after(async () => {
+    await killLeftRunning();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  for (const engine of ["native", "portable"] as const) {
+    for (const transport of ["uws", "node"] as const) {
+      const skip = ENGINES[engine].skip || TRANSPORTS[transport].skip;
+      describe(`${engine} engine, ${transport} transport`, { skip }, () => {
+        let server: ServeProcess | null = null;
+        const running = () => server as ServeProcess;
+        before(async () => {
+          server = await start(home, engine, transport);
+        });
+        after(async () => {
+          server?.kill("SIGTERM");
+          await server?.ended;
+        });
+        tensorCases(running, () => engine === "native");
+        refusalCases(running);
+        surroundingCases(running);
+      });
+    }
+  }
 });
+
+async function start(home: string, engine: string, transport: string): Promise<ServeProcess> {
+  const models = ["every", "rows", "scalar", "bf16"];
+  const flags = ["--engine", engine, "--http-transport", transport, "--threads", "2"];
+  const server = await startServe(home, [
+    ...flags,
+    ...["--model-control-mode", "explicit", "--max-body-bytes", "262144"],
+    ...models.flatMap((name) => ["--load-model", name]),
+  ]);
+  for (const name of models) {
+    await server.whenState(name, 1, name === "bf16" && engine === "portable" ? "failed" : "ready");
+  }
+  return server;
+}

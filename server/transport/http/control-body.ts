@@ -24,7 +24,8 @@ export function decodeSteerBody(body: Uint8Array): readonly string[] {
   return Object.keys(assertObject(parameters, "member 'parameters'"));
 }
 
-function decodeObject(body: Uint8Array): JsonObject {
+/** An empty body is an empty object. @throws InferError `invalid-argument` */
+export function decodeObject(body: Uint8Array): JsonObject {
   if (body.byteLength === 0) return {};
   let value: unknown;
   try {

@@ -3,13 +3,18 @@ import {
   encodeLabelAnswer,
   MAX_LABELS_BODY_BYTES,
 } from "../../../protocols/capture/label-request.ts";
+import type { ModelRef } from "../../../protocols/core/infer.ts";
 import { InferError } from "../../../protocols/core/status.ts";
 import {
   encodeModelMetadata,
+  encodeObject,
   encodeRepositoryIndex,
   encodeServerMetadata,
 } from "../../../protocols/oip-rest/messages.ts";
+import { encodeStatistics } from "../../../protocols/oip-rest/statistics.ts";
+import { reachesModel } from "../../access/authorise.ts";
 import type { Principal } from "../../access/principal.ts";
+import { modelConfig } from "../../request/model-config.ts";
 import {
   isModelReady,
   modelMetadata,
@@ -21,6 +26,7 @@ import { assertSteerParameters } from "../steer-parameters.ts";
 import { type Answer, emptyAnswer, healthAnswer, jsonAnswer } from "./answer.ts";
 import { decodeIndexBody, decodeSteerBody, MAX_CONTROL_BODY_BYTES } from "./control-body.ts";
 import { draining } from "./draining.ts";
+import { logLevelAfter, logSettingsOf } from "./log-settings.ts";
 import type { Route } from "./router.ts";
 
 /** A judged request for anything but an inference. */
@@ -60,6 +66,16 @@ export class ControlRoutes {
         const ready = isModelReady(serving, found.ref);
         return healthAnswer(ready, { name: found.ref.name, ready }, requestId);
       }
+      case "model-config": {
+        const { info } = serving.resolve(found.ref).servable;
+        return jsonAnswer(200, encodeObject(modelConfig(info)), requestId);
+      }
+      case "statistics":
+        return await this.#statistics(found.ref, request);
+      case "log-settings":
+        return this.#logSettings(requestId);
+      case "set-log-settings":
+        return await this.#setLogSettings(request);
       case "index":
         return await this.#index(request);
       case "load":
@@ -79,6 +95,39 @@ export class ControlRoutes {
     const { serving } = this.#context.pipeline;
     const entries = repositoryIndex(serving, principalOf(request), readyOnly);
     return jsonAnswer(200, encodeRepositoryIndex(entries), request.requestId);
+  }
+
+  /** Of one version, of all that serve of a model, or of all that the key is for. */
+  async #statistics(ref: ModelRef | null, request: ControlRequest): Promise<Answer> {
+    const { serving } = this.#context.pipeline;
+    const principal = principalOf(request);
+    const wanted = ref === null ? null : serving.model(ref.name).name;
+    const version =
+      ref === null || ref.version === null ? null : serving.resolve(ref).servable.info.id.version;
+    const all = await this.#context.statistics();
+    const shown = all.filter(
+      ({ id }) =>
+        reachesModel(principal, id.model) &&
+        (wanted === null || id.model === wanted) &&
+        (version === null || id.version === version),
+    );
+    const messages = shown.map(({ id, ...rest }) => ({
+      name: id.model,
+      version: String(id.version),
+      ...rest,
+    }));
+    return jsonAnswer(200, encodeStatistics(messages), request.requestId);
+  }
+
+  #logSettings(requestId: string): Answer {
+    return jsonAnswer(200, encodeObject(logSettingsOf(this.#context.logLevel())), requestId);
+  }
+
+  async #setLogSettings(request: ControlRequest): Promise<Answer> {
+    const body = await request.readBody(MAX_CONTROL_BODY_BYTES);
+    const level = logLevelAfter(this.#context.logLevel(), body);
+    await this.#context.setLogLevel(level, principalOf(request));
+    return this.#logSettings(request.requestId);
   }
 
   async #steer(action: "load" | "unload", model: string, request: ControlRequest): Promise<Answer> {

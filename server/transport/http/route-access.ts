@@ -16,10 +16,15 @@ export function routeAccess(route: Route): RouteAccess {
       return { action: "probe", model: null };
     case "server-metadata":
     case "index":
+    case "log-settings":
       return { action: "read", model: null };
     case "model-metadata":
     case "model-ready":
+    case "model-config":
       return { action: "read", model: route.ref.name };
+    case "set-log-settings":
+      return { action: "admin", model: null };
+    case "statistics":
     case "stream":
       return { action: "read", model: route.ref === null ? null : route.ref.name };
     case "infer":

@@ -4,8 +4,21 @@ import { InferError } from "../../../protocols/core/status.ts";
 
 /** Everything that can be asked for over HTTP (Open Inference Protocol REST, model_repository extension). */
 export type Route =
-  | { readonly kind: "live" | "ready" | "server-metadata" | "index" }
-  | { readonly kind: "model-metadata" | "model-ready" | "infer"; readonly ref: ModelRef }
+  | {
+      readonly kind:
+        | "live"
+        | "ready"
+        | "server-metadata"
+        | "index"
+        | "log-settings"
+        | "set-log-settings";
+    }
+  | {
+      readonly kind: "model-metadata" | "model-ready" | "model-config" | "infer";
+      readonly ref: ModelRef;
+    }
+  /** `ref` is null for all models. */
+  | { readonly kind: "statistics"; readonly ref: ModelRef | null }
   | { readonly kind: "load" | "unload" | "labels"; readonly model: string }
   /** A WebSocket upgrade; `ref` is null on /v2/stream. */
   | { readonly kind: "stream"; readonly ref: ModelRef | null };
@@ -14,6 +27,9 @@ const LIVE: Route = { kind: "live" };
 const READY: Route = { kind: "ready" };
 const SERVER_METADATA: Route = { kind: "server-metadata" };
 const INDEX: Route = { kind: "index" };
+const STATISTICS: Route = { kind: "statistics", ref: null };
+const LOG_SETTINGS: Route = { kind: "log-settings" };
+const SET_LOG_SETTINGS: Route = { kind: "set-log-settings" };
 const STREAM: Route = { kind: "stream", ref: null };
 
 /**
@@ -31,7 +47,8 @@ export function route(method: string, path: string): Route | InferError {
     case 2:
       return only("GET", method, SERVER_METADATA);
     case 3:
-      return segments[2] === "stream" ? only("GET", method, STREAM) : notFound(path);
+      if (segments[2] === "stream") return only("GET", method, STREAM);
+      return segments[2] === "logging" ? routeLogging(method) : notFound(path);
     default:
       return routeBelow(method, path, segments);
   }
@@ -50,6 +67,11 @@ function routeBelow(method: string, path: string, segments: readonly string[]): 
   }
 }
 
+function routeLogging(method: string): Route | InferError {
+  if (method === "POST") return SET_LOG_SETTINGS;
+  return method === "GET" ? LOG_SETTINGS : wrongMethod("GET, POST", method);
+}
+
 function routeHealth(
   method: string,
   path: string,
@@ -66,12 +88,14 @@ function routeModel(method: string, path: string, segments: readonly string[]): 
   const hasVersion = segments[4] === "versions";
   const depth = hasVersion ? 6 : 4;
   if (segments.length > depth + 1 || segments.length < depth) return notFound(path);
+  // As Triton has it: what a model of this name says of itself is found below its versions.
+  if (segments.length === 4 && segments[3] === "stats") return only("GET", method, STATISTICS);
   const verb = segments[depth] ?? null;
   if (verb === "labels" && !hasVersion) return routeLabels(method, segments[3]);
   const kind = MODEL_VERBS.get(verb);
   if (kind === undefined) return notFound(path);
-  const wrongMethod = checkMethod(kind === "infer" ? "POST" : "GET", method);
-  if (wrongMethod !== null) return wrongMethod;
+  const refused = checkMethod(kind === "infer" ? "POST" : "GET", method);
+  if (refused !== null) return refused;
   const name = decodeModel(segments[3]);
   if (name instanceof InferError) return name;
   const version = hasVersion ? decodeVersion(segments[5]) : null;
@@ -81,18 +105,20 @@ function routeModel(method: string, path: string, segments: readonly string[]): 
 
 /** /v2/models/{m}/labels: an inference id is of one version already. */
 function routeLabels(method: string, segment: string | undefined): Route | InferError {
-  const wrongMethod = checkMethod("POST", method);
-  if (wrongMethod !== null) return wrongMethod;
+  const refused = checkMethod("POST", method);
+  if (refused !== null) return refused;
   const model = decodeModel(segment);
   return model instanceof InferError ? model : { kind: "labels", model };
 }
 
 const MODEL_VERBS: ReadonlyMap<
   string | null,
-  "model-metadata" | "model-ready" | "infer" | "stream"
+  "model-metadata" | "model-ready" | "model-config" | "statistics" | "infer" | "stream"
 > = new Map([
   [null, "model-metadata"],
   ["ready", "model-ready"],
+  ["config", "model-config"],
+  ["stats", "statistics"],
   ["infer", "infer"],
   ["stream", "stream"],
 ] as const);
@@ -107,8 +133,8 @@ function routeRepository(
   const kind = segments[5];
   if (segments.length !== 6 || segments[3] !== "models") return notFound(path);
   if (kind !== "load" && kind !== "unload") return notFound(path);
-  const wrongMethod = checkMethod("POST", method);
-  if (wrongMethod !== null) return wrongMethod;
+  const refused = checkMethod("POST", method);
+  if (refused !== null) return refused;
   const model = decodeModel(segments[4]);
   return model instanceof InferError ? model : { kind, model };
 }
@@ -118,7 +144,10 @@ function only(allowed: string, method: string, found: Route): Route | InferError
 }
 
 function checkMethod(allowed: string, method: string): InferError | null {
-  if (method === allowed) return null;
+  return method === allowed ? null : wrongMethod(allowed, method);
+}
+
+function wrongMethod(allowed: string, method: string): InferError {
   return new InferError(
     "method-not-allowed",
     `this path takes ${allowed}, got ${method.slice(0, 20)}`,

@@ -17,6 +17,8 @@ test("milliseconds to a microsecond, and the rows of the batch", () => {
     computeMs: 0.0304,
     totalMs: 12.9996,
     batchRows: 8,
+    rows: 1,
+    endEpochMs: 1,
   };
   assert.equal(
     formatServerTiming(outcome),

@@ -4,8 +4,10 @@ import { DEFAULT_LIMITS } from "../../../protocols/core/limits.ts";
 import { InferError } from "../../../protocols/core/status.ts";
 import type { Gatekeeper } from "../../access/gatekeeper.ts";
 import { type Action, type Principal, ROLES, type Role } from "../../access/principal.ts";
+import type { LogLevel } from "../../lib/log.ts";
 import { ByteBudget } from "../../request/byte-budget.ts";
 import { Pipeline } from "../../request/pipeline.ts";
+import type { VersionStatistics } from "../../request/version-statistics.ts";
 import { CONNECTION_CELL_BYTES, ConnectionLimit } from "../connection-limit.ts";
 import type { HttpOptions } from "../http/http-options.ts";
 import type { ServingContext } from "../serving-context.ts";
@@ -101,11 +103,26 @@ export function createFakeContext(
       if (model === "unknown") throw new InferError("model-not-found", "no such model");
       steered.push(`${action} ${model} by ${principal.id}`);
     },
+    async statistics() {
+      return [...models.map.models.values()].flatMap(({ versions }) =>
+        [...versions.values()].map(({ servable }) => statisticsOf(servable.info.id)),
+      );
+    },
+    logLevel: () => context.log.level as LogLevel,
+    async setLogLevel(level) {
+      context.log.level = level;
+    },
     async storeLabels(records) {
       labels.push(...records);
     },
   };
   return context;
+}
+
+function statisticsOf(id: VersionStatistics["id"]): VersionStatistics {
+  const none = { count: 0, totalMs: 0 };
+  const durations = { success: none, fail: none, queue: none, compute: none };
+  return { id, lastEpochMs: 0, rows: 0, executions: 0, ...durations, batches: [] };
 }
 
 const openGatekeeper: Gatekeeper = {

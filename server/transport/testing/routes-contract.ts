@@ -314,7 +314,9 @@ async function expectVerb(port: number, entry: RouteEntry, verb: string): Promis
     assert.equal(reply.status, entry.status, what);
     return;
   }
+  const methods = ROUTES.filter(({ path }) => path === entry.path).map(({ method }) => method);
+  if (methods.some((method) => method === verb)) return;
   assert.equal(reply.status, 405, what);
-  assert.equal(reply.headers["allow"], entry.method, what);
+  assert.equal(reply.headers["allow"], methods.join(", "), what);
   assert.equal(reply.json?.code ?? verb, verb === "HEAD" ? "HEAD" : "method-not-allowed", what);
 }

@@ -138,6 +138,9 @@ export function createFakeServing(options: { maxInflightBytes?: number } = {}): 
       steer: async (action, model, principal) => {
         steered.push(`${action} ${model} by ${principal.id}`);
       },
+      statistics: async () => [],
+      logLevel: () => "info",
+      setLogLevel: async () => undefined,
       storeLabels: async () => undefined,
     },
   };
