@@ -78,7 +78,7 @@ async function expectAllPassed(server: ScenarioServer, extra: readonly string[])
   const { stdout } = await check(server, extra);
   const last = stdout.trimEnd().split("\n").at(-1);
   const datatypes = MODELS.map(({ datatype }) => datatype).join(", ");
-  assert.equal(last, `all 22 checks passed with ${datatypes}`);
+  assert.equal(last, `all 30 checks passed with ${datatypes}`);
 }
 
 function check({ endpoints }: ScenarioServer, extra: readonly string[]) {

@@ -12,6 +12,7 @@ standard error and ends the script with exit code 1. Needs server/testing/python
 import argparse
 import queue
 import sys
+import urllib.request
 
 import numpy as np
 import tritonclient.grpc as triton_grpc
@@ -163,8 +164,7 @@ def check_model_metadata(p, models):
 def check_infer(p, models):
     for datatype, model in models.items():
         sent = values_of(datatype)
-        # Half floats have no agreed JSON form (Triton refuses them too).
-        for send_binary, receive_binary in [(True, True)] if datatype == "FP16" else p.encodings:
+        for send_binary, receive_binary in p.encodings:
             how = f"{datatype} sent {word(send_binary)}, received {word(receive_binary)}"
             inputs = [p.input(datatype, sent, send_binary)]
             result = p.infer(model, inputs, [p.output(receive_binary)], request_id="r-1")
@@ -300,6 +300,103 @@ def check_steering(p, model):
                  lambda: p.client.load_model(UNKNOWN_MODEL, headers=p.headers))
 
 
+def check_compression(p, models):
+    datatype, model = next(iter(models.items()))
+    sent = np.tile(values_of(datatype), (500, 1))
+    for algorithm in ("gzip", "deflate"):
+        result = p.client.infer(
+            model, [p.input(datatype, sent, True)], headers=p.headers,
+            request_compression_algorithm=algorithm, response_compression_algorithm=algorithm)
+        expect(f"{algorithm} both ways", True, same(datatype, sent, result.as_numpy("y")))
+
+
+def check_request_options(p, models):
+    datatype, model = next(iter(models.items()))
+    sent = values_of(datatype)
+    result = p.client.infer(
+        model, [p.input(datatype, sent, True)], headers=p.headers, query_params={"trace": "1"},
+        priority=1, timeout=30_000_000, parameters={"team": "a", "retry": False, "share": 0.5})
+    expect("priority, timeout and parameters", True, same(datatype, sent, result.as_numpy("y")))
+
+
+def check_classification(p, models):
+    model = models["FP32"]
+    sent = np.array([[0.5, 2, -1], [3, 3, 4]], dtype=np.float32)
+    for binary in (True, False):
+        output = p.module.InferRequestedOutput("y", binary_data=binary, class_count=2)
+        result = p.infer(model, [p.input("FP32", sent, True)], [output]).as_numpy("y")
+        classes = [[v.decode() if isinstance(v, bytes) else v for v in row] for row in result]
+        expect("classes", [["2:1", "0.5:0"], ["4:2", "3:0"]], classes)
+
+
+def check_own_bodies(p, models):
+    datatype, model = next(iter(models.items()))
+    sent = values_of(datatype)
+    body, head_bytes = p.module.InferenceServerClient.generate_request_body(
+        [p.input(datatype, sent, True)], outputs=[p.output(True)])
+    headers = dict(p.headers or {}) | {"Inference-Header-Content-Length": str(head_bytes)}
+    url = f"http://{p.client._parsed_url.netloc}/v2/models/{model}/infer"
+    with urllib.request.urlopen(urllib.request.Request(url, bytes(body), headers)) as answer:
+        result = p.module.InferenceServerClient.parse_response_body(
+            answer.read(), header_length=int(answer.headers["Inference-Header-Content-Length"]))
+    expect("a body of generate_request_body", True, same(datatype, sent, result.as_numpy("y")))
+
+
+def check_model_config(p, models):
+    for datatype, model in models.items():
+        config = p.client.get_model_config(model, "1", headers=p.headers)
+        wanted = "TYPE_STRING" if datatype == "BYTES" else f"TYPE_{datatype}"
+        expect(f"{model} config", (model, wanted), (config["name"], config["input"][0]["data_type"]))
+        dims = [COLUMNS] if config["max_batch_size"] > 0 else [-1, COLUMNS]
+        expect(f"{model} dims", dims, config["input"][0]["dims"])
+
+
+def check_statistics(p, models):
+    datatype, model = next(iter(models.items()))
+    before = p.client.get_inference_statistics(model, headers=p.headers)["model_stats"][0]
+    p.infer(model, [p.input(datatype, values_of(datatype), True)])
+    after = p.client.get_inference_statistics(model, "1", headers=p.headers)["model_stats"][0]
+    rows = 2 if p.client.get_model_config(model, headers=p.headers)["max_batch_size"] > 0 else 1
+    expect("rows more", rows, after["inference_count"] - before["inference_count"])
+    success = after["inference_stats"]["success"]["count"]
+    expect("successes more", 1, success - before["inference_stats"]["success"]["count"])
+    everything = p.client.get_inference_statistics(headers=p.headers)["model_stats"]
+    expect("statistics of all models", True, set(models.values()) <= {m["name"] for m in everything})
+
+
+def check_logging(p, _models):
+    first = p.client.get_log_settings(headers=p.headers)
+    changed = p.client.update_log_settings({"log_error": True, "log_warning": True, "log_info": True,
+                                            "log_verbose_level": 1}, headers=p.headers)
+    expect("verbose level", 1, changed["log_verbose_level"])
+    back = {k: v for k, v in first.items() if k not in ("log_file", "log_format")}
+    expect("settings put back", first, p.client.update_log_settings(back, headers=p.headers))
+    expect_error(p, "another log file", "unsupported", ["log file"],
+                 lambda: p.client.update_log_settings({"log_file": "x"}, headers=p.headers))
+
+
+def check_refused_on_purpose(p, models):
+    model = next(iter(models.values()))
+    expect_error(p, "load with files", "unsupported", ["from the repository"],
+                 lambda: p.client.load_model(model, headers=p.headers, config="{}",
+                                             files={"file:1/model.onnx": b"x"}))
+    expect_error(p, "trace settings", "not-found", ["trace"],
+                 lambda: p.client.get_trace_settings(headers=p.headers))
+    expect_error(p, "shared memory", "not-found", ["systemsharedmemory"],
+                 lambda: p.client.get_system_shared_memory_status(headers=p.headers))
+
+
+HTTP_CHECKS = [
+    check_compression,
+    check_request_options,
+    check_classification,
+    check_own_bodies,
+    check_model_config,
+    check_statistics,
+    check_logging,
+    check_refused_on_purpose,
+]
+
 CHECKS = [
     check_health,
     check_server_metadata,
@@ -352,6 +449,8 @@ def main():
     done = 0
     for protocol in open_protocols(options):
         checks = [(check, models) for check in CHECKS]
+        if protocol.name == "http":
+            checks += [(check, models) for check in HTTP_CHECKS]
         if options.steer is not None:
             checks.append((check_steering, options.steer))
         for check, subject in checks:
