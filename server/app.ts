@@ -324,6 +324,7 @@ export class App {
       access: this.#access.mode,
       allowedHosts:
         this.#access.mode.kind === "open" && isLoopback(config.host) ? "loopback" : "any",
+      corsOrigins: config.corsOrigins,
       maxBodyBytes: config.maxBodyBytes,
       maxInflightBytes: config.maxInflightBytes,
       maxStreamInflight: config.maxStreamInflight,

@@ -32,6 +32,8 @@ export interface Config {
   /** PEM files, absolute; both or neither. null: HTTP, WebSocket and gRPC are plain text. */
   readonly tlsCertFile: string | null;
   readonly tlsKeyFile: string | null;
+  /** Origins of web pages, as browsers send them: `https://app.example`. */
+  readonly corsOrigins: readonly string[];
   /** Open at once at each of the HTTP and gRPC ports. */
   readonly maxConnections: number;
   /** An absolute folder, or https://ACCOUNT.blob.core.windows.net/CONTAINER[/PREFIX] (any Azure Blob endpoint). */

@@ -13,6 +13,7 @@ export function crossCheck(config: Config): void {
   checkCapture(config);
   readModelPolicies(config);
   checkTls(config);
+  checkOrigins(config.corsOrigins);
   checkGlobs(config, "captureModels");
   checkGlobs(config, "pinModels");
   if (config.maxInflightBytes < config.maxBodyBytes) {
@@ -92,6 +93,20 @@ function checkKeysFile({ keysFile }: Pick<Config, "keysFile">): void {
   if (keysFile === null || existsSync(keysFile)) return;
   throw new ConfigError(
     `keysFile ${keysFile} does not exist; make it with 'sluice keys create --keys-file ${keysFile} --role admin --name NAME'`,
+  );
+}
+
+function checkOrigins(origins: readonly string[]): void {
+  const bad = origins.find((origin) => !isOrigin(origin));
+  if (bad === undefined) return;
+  throw new ConfigError(
+    `corsOrigins must hold exact origins such as https://app.example:8443, in lower case, without a path or *, got ${JSON.stringify(bad.slice(0, 80))}`,
+  );
+}
+
+function isOrigin(text: string): boolean {
+  return (
+    URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text
   );
 }
 

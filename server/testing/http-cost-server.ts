@@ -57,6 +57,7 @@ async function serveModel(records: readonly KeyRecord[]): Promise<number> {
     maxBodyBytes: 1 << 26,
     bodyTimeoutMs: 30_000,
     tls: null,
+    corsOrigins: [],
     allowedHosts: "loopback",
     maxStreamInflight: 32,
     compressFromBytes: 4096,

@@ -35,6 +35,7 @@ export interface ThreadBirth {
   readonly logLevel: LogLevel;
   readonly access: AccessMode;
   readonly allowedHosts: "loopback" | "any";
+  readonly corsOrigins: readonly string[];
   readonly maxBodyBytes: number;
   readonly maxInflightBytes: number;
   readonly compressFromBytes: number;

@@ -21,6 +21,9 @@ export const NETWORK_SETTINGS = {
     text: "Certificate chain in PEM, the server's own first: HTTP, WebSocket and gRPC speak TLS only. Read again when it changes.",
   }),
   tlsKeyFile: row({ kind: "path" }, null, { text: "Its private key in PEM, without passphrase." }),
+  corsOrigins: row({ kind: "strings" }, [], {
+    text: "Web pages that may read answers and open WebSockets, by exact origin: https://app.example.",
+  }),
   maxConnections: row(integer(1, 1_000_000), 16_384, {
     text: "Connections open at once at the HTTP port, and as many at the gRPC port; more are closed at once.",
   }),

@@ -8,6 +8,7 @@ const OPTIONS: HttpOptions = {
   host: "10.1.2.3",
   port: 0,
   tls: null,
+  corsOrigins: [],
   maxBodyBytes: 1,
   bodyTimeoutMs: 1,
   allowedHosts: "loopback",

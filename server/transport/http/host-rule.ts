@@ -33,23 +33,26 @@ export class HostRule {
       this.#accepted = host;
     }
     const origin = headers.get("origin");
-    if (origin !== null) assertLocal("origin", origin, originHostName(origin), boundHost);
+    if (origin !== null && !this.#options.corsOrigins.includes(origin)) {
+      assertLocal("origin", origin, originHostName(origin), boundHost);
+    }
   }
 }
 
 /**
  * The guard against cross-site WebSockets, which browsers open without asking: an Origin must be
- * loopback or the host that the request itself names. @throws InferError `permission-denied`.
+ * loopback, the host that the request itself names or one of `corsOrigins`.
+ * @throws InferError `permission-denied`
  */
-export function assertSameOrigin(headers: RequestHeaders): void {
+export function assertSameOrigin(headers: RequestHeaders, corsOrigins: readonly string[]): void {
   const origin = headers.get("origin");
-  if (origin === null) return;
+  if (origin === null || corsOrigins.includes(origin)) return;
   const name = originHostName(origin);
   if (isLoopback(name)) return;
   if (name !== "" && name === hostName(headers.get("host") ?? "")) return;
   throw new InferError(
     "permission-denied",
-    `header 'origin' ${JSON.stringify(origin.slice(0, 140))} must be loopback or the host of this server`,
+    `header 'origin' ${JSON.stringify(origin.slice(0, 140))} must be loopback, the host of this server or one of corsOrigins`,
   );
 }
 

@@ -38,4 +38,6 @@ export interface HttpExchange {
     parts: readonly Uint8Array[],
     after: AfterAnswer,
   ): Promise<void> | null;
+  /** Cuts the connection: part of an answer may be out, so that nothing can follow it. A no-op where it is gone. */
+  abort(): void;
 }

@@ -241,7 +241,7 @@ export class HttpHandler implements InferenceHost {
         await this.#send(exchange, requestId, { ...answer, ...encoded });
       },
       (thrown) => {
-        this.#onUnsent(requestId, thrown);
+        this.#onUnsent(exchange, requestId, thrown);
       },
     );
   }
@@ -251,22 +251,27 @@ export class HttpHandler implements InferenceHost {
     const isLast = this.#isClosing && answer.after === "keep-alive";
     const after = isLast ? "close" : answer.after;
     try {
-      return this.#watch(requestId, exchange.respond(status, headers, parts, after));
+      return this.#watch(exchange, requestId, exchange.respond(status, headers, parts, after));
     } catch (thrown) {
-      return this.#onUnsent(requestId, thrown);
+      return this.#onUnsent(exchange, requestId, thrown);
     }
   }
 
-  #watch(requestId: string, sent: Promise<void> | null): Promise<void> | null {
+  #watch(
+    exchange: HttpExchange,
+    requestId: string,
+    sent: Promise<void> | null,
+  ): Promise<void> | null {
     if (sent === null) return null;
     return sent.catch((thrown) => {
-      this.#onUnsent(requestId, thrown);
+      this.#onUnsent(exchange, requestId, thrown);
     });
   }
 
   /** Part of the answer may be out, so that no other can follow it. */
-  #onUnsent(requestId: string, thrown: unknown): null {
+  #onUnsent(exchange: HttpExchange, requestId: string, thrown: unknown): null {
     this.#context.log.error({ requestId, err: thrown }, "an answer could not be sent");
+    exchange.abort();
     return null;
   }
 }

@@ -34,6 +34,7 @@ class FakeExchange implements HttpExchange {
   status: number | null = null;
   after: AfterAnswer | null = null;
   responses = 0;
+  aborts = 0;
   readonly #fault: Fault;
 
   constructor(path: string, headers: Readonly<Record<string, string>>, fault: Fault = "none") {
@@ -61,6 +62,10 @@ class FakeExchange implements HttpExchange {
     const jsonBytes = at < 0 ? null : Number(headers[at + 1]);
     this.answered.resolve({ status, jsonBytes, body: Buffer.concat(parts) });
     return null;
+  }
+
+  abort(): void {
+    this.aborts += 1;
   }
 }
 
@@ -154,6 +159,7 @@ describe("HttpInference", () => {
         exchange.read?.take(body, true);
         await handler.inFlight.whenIdle();
         assert.deepEqual([exchange.status, exchange.responses], [status, 1]);
+        assert.equal(exchange.aborts, 1, "nothing can follow half an answer");
         assert.equal(handler.inFlight.count, 0);
         assert.equal(context.pipeline.bytes.usedBytes, 0);
         assert.equal(context.models.leases(), 0);

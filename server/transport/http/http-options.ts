@@ -21,6 +21,11 @@ export interface HttpOptions {
   readonly jsonNonFinite: JsonNonFinite;
   /** Answers of at least so many bytes are compressed for clients that take it; 0: none. */
   readonly compressFromBytes: number;
+  /**
+   * Web pages that may read answers and open WebSockets, by the origin that browsers send; `allowedHosts`
+   * does not concern them.
+   */
+  readonly corsOrigins: readonly string[];
   /** WebSocket: requests in flight per connection. */
   readonly maxStreamInflight: number;
   /** WebSocket: bytes that may wait for a client that does not read. */

@@ -78,6 +78,10 @@ export class NodeExchange implements HttpExchange {
     });
   }
 
+  abort(): void {
+    this.#res.destroy();
+  }
+
   #write(part: Uint8Array): void {
     if (part.byteLength > 0) this.#res.write(part);
   }

@@ -6,6 +6,7 @@ import { withDeadline } from "../in-flight.ts";
 import type { Listener, ServingContext } from "../serving-context.ts";
 import { UpgradeExchange } from "../websocket/upgrade-exchange.ts";
 import { WsStreams } from "../websocket/ws-streams.ts";
+import { CorsRule } from "./cors-rule.ts";
 import { declineUpgrade, isWebSocketUpgrade } from "./decline-upgrade.ts";
 import { HttpHandler } from "./http-handler.ts";
 import type { HttpOptions } from "./http-options.ts";
@@ -37,11 +38,14 @@ export async function createNodeListener(
   });
   /** Connections with a request under way: an answer to garbage behind it would be taken for its own. */
   const busy = new WeakMap<Duplex, number>();
+  const cors = options.corsOrigins.length === 0 ? null : new CorsRule(options.corsOrigins);
   const serve = (req: IncomingMessage, res: ServerResponse, mustContinue: boolean) => {
     const { socket } = req;
     busy.set(socket, (busy.get(socket) ?? 0) + 1);
     res.once("close", () => busy.set(socket, (busy.get(socket) ?? 0) - 1));
-    handler.handle(new NodeExchange(req, res, options.bodyTimeoutMs, mustContinue));
+    const exchange = new NodeExchange(req, res, options.bodyTimeoutMs, mustContinue);
+    const admitted = cors === null ? exchange : cors.admit(exchange);
+    if (admitted !== null) handler.handle(admitted);
   };
   server.on("request", (req, res) => serve(req, res, false));
   server.on("checkContinue", (req, res) => serve(req, res, true));

@@ -4,6 +4,7 @@ import { readCredential } from "../../access/read-credential.ts";
 /** The headers that the server reads; all others are ignored. */
 const NAMES = [
   "accept-encoding",
+  "access-control-request-method",
   "authorization",
   "content-encoding",
   "content-length",

@@ -1,6 +1,7 @@
 import type { HttpResponse, TemplatedApp, us_listen_socket, us_socket } from "uWebSockets.js";
 import type { ServingContext } from "../serving-context.ts";
 import { UwsStreams } from "../websocket/uws-streams.ts";
+import { CorsRule } from "./cors-rule.ts";
 import type { HttpHandler } from "./http-handler.ts";
 import type { HttpOptions } from "./http-options.ts";
 import type { UwsModule } from "./load-uws.ts";
@@ -33,8 +34,11 @@ export class UwsDoor {
     this.#app = app;
     const { handler, context, options } = house;
     this.streams = new UwsStreams(app, handler, context, options, () => this.#left());
+    const cors = options.corsOrigins.length === 0 ? null : new CorsRule(options.corsOrigins);
     app.any("/*", (res, req) => {
-      handler.handle(new UwsExchange(res, req, options.bodyTimeoutMs));
+      const exchange = new UwsExchange(res, req, options.bodyTimeoutMs);
+      const admitted = cors === null ? exchange : cors.admit(exchange);
+      if (admitted !== null) handler.handle(admitted);
     });
     const count = (res: HttpResponse, change: unknown) => {
       if (Number(change) < 0) this.#left();

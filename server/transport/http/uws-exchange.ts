@@ -72,15 +72,35 @@ export class UwsExchange implements HttpExchange {
     writeHead(res, status, headers);
     if (after === "drain-then-close") res.writeHeader("connection", "close");
     if (this.method === "HEAD") {
-      res.endWithoutBody(totalBytes, after === "close");
+      // No method of ours; the last of its connection for the reason of #writeSmall.
+      res.endWithoutBody(totalBytes, true);
     } else if (totalBytes <= ONE_WRITE_BYTES) {
-      res.end(joinParts(parts, totalBytes), after === "close");
+      this.#writeSmall(joinParts(parts, totalBytes), after);
     } else {
       // tryEnd cannot close afterwards; the header asks the client to.
       if (after === "close") res.writeHeader("connection", "close");
       this.#sending = new LargeSend(res, parts, totalBytes, this.#stallMs);
       this.#sending.start();
     }
+  }
+
+  /**
+   * `end` keeps what the kernel has no room for, without a bound over the answers of a connection:
+   * a client that asks and never reads would fill the memory. It is for the last answer alone.
+   */
+  #writeSmall(body: Uint8Array, after: AfterAnswer): void {
+    if (after === "close" || body.byteLength === 0) {
+      this.#res.end(body, after === "close");
+      return;
+    }
+    const [, isDone] = this.#res.tryEnd(body, body.byteLength);
+    if (isDone) return;
+    this.#sending = new LargeSend(this.#res, [body], body.byteLength, this.#stallMs);
+    this.#sending.goOn();
+  }
+
+  abort(): void {
+    if (!this.#isAborted) this.#res.close();
   }
 
   #abort(): void {
@@ -133,7 +153,11 @@ class LargeSend {
   }
 
   start(): void {
-    if (this.#pump(0)) return;
+    if (!this.#pump(0)) this.goOn();
+  }
+
+  /** Sends what is left of what was begun, as there is room. */
+  goOn(): void {
     this.#res.onWritable((offset) => this.#pump(offset));
     this.#stall = setTimeout(() => this.#res.close(), this.#stallMs);
   }

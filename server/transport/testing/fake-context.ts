@@ -27,6 +27,7 @@ export const TEST_OPTIONS: HttpOptions = {
   maxBodyBytes: 1024 * 1024,
   bodyTimeoutMs: 10_000,
   tls: null,
+  corsOrigins: [],
   allowedHosts: "loopback",
   maxStreamInflight: 8,
   compressFromBytes: 4096,

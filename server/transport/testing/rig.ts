@@ -19,15 +19,16 @@ export interface Served {
 export interface ServeOptions extends Partial<HttpOptions> {
   readonly needsKey?: boolean;
   readonly maxInflightBytes?: number;
+  readonly maxConnections?: number;
 }
 
 /** Runs `body` against a listener of its own; afterwards nothing may be held: no byte, no lease. */
 export async function serve(
   rig: Rig,
-  { needsKey, maxInflightBytes, ...options }: ServeOptions,
+  { needsKey, maxInflightBytes, maxConnections, ...options }: ServeOptions,
   body: (served: Served) => Promise<void>,
 ): Promise<void> {
-  const context = createFakeContext(needsKey, maxInflightBytes);
+  const context = createFakeContext(needsKey, maxInflightBytes, maxConnections);
   const listener = await rig.create(context, { ...TEST_OPTIONS, ...options });
   let isDone = false;
   try {

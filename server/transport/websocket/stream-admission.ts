@@ -24,6 +24,7 @@ export interface StreamAdmission {
 export function admitStream(
   handler: HttpHandler,
   context: ServingContext,
+  corsOrigins: readonly string[],
   exchange: HttpExchange,
 ): StreamAdmission | null {
   const requestId = handler.requestId(exchange);
@@ -34,7 +35,7 @@ export function admitStream(
     if (route.kind !== "stream" || principal === null) {
       throw new InferError("invalid-argument", "this path takes no WebSocket upgrade");
     }
-    assertSameOrigin(exchange.headers);
+    assertSameOrigin(exchange.headers, corsOrigins);
     if (context.isDraining()) throw draining();
     if (route.ref !== null) context.pipeline.serving.model(route.ref.name);
     return { credential, ref: route.ref, subprotocol: offered.chosen, requestId };

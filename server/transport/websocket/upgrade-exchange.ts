@@ -47,4 +47,8 @@ export class UpgradeExchange implements HttpExchange {
       this.#socket.end(() => this.#socket.destroy());
     });
   }
+
+  abort(): void {
+    this.#socket.destroy();
+  }
 }

@@ -55,7 +55,12 @@ export class UwsStreams {
       upgrade: (res, req, socketContext) => {
         const key = req.getHeader("sec-websocket-key");
         const exchange = new UwsExchange(res, req, options.bodyTimeoutMs);
-        const admission = admitStream(this.#handler, this.#context, exchange);
+        const admission = admitStream(
+          this.#handler,
+          this.#context,
+          this.#options.corsOrigins,
+          exchange,
+        );
         if (admission === null) return;
         res.writeStatus("101 Switching Protocols").writeHeader("x-request-id", admission.requestId);
         const userData: UserData = { admission, open: null };

@@ -48,7 +48,12 @@ export class WsStreams {
   /** Takes an upgrade request from node:http; answers it whatever it is. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
     const exchange = new UpgradeExchange(req, socket);
-    const admission = admitStream(this.#handler, this.#context, exchange);
+    const admission = admitStream(
+      this.#handler,
+      this.#context,
+      this.#options.corsOrigins,
+      exchange,
+    );
     if (admission === null) return;
     this.#admissions.set(req, admission);
     this.#server.handleUpgrade(req, socket, head, (ws) => this.#open(ws, admission));
