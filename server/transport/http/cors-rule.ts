@@ -96,6 +96,10 @@ class CorsExchange implements HttpExchange {
     this.#inner.readBody(read);
   }
 
+  tellGone(waiter: Parameters<HttpExchange["tellGone"]>[0]): void {
+    this.#inner.tellGone(waiter);
+  }
+
   respond(
     status: number,
     headers: readonly string[],

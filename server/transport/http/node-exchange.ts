@@ -22,6 +22,8 @@ export class NodeExchange implements HttpExchange {
   #isAborted = false;
   #read: BodyRead | null = null;
   #waiter: Waiter | null = null;
+  /** Tells that the answer is out, or never will be; null before it is begun. */
+  #sent: (() => void) | null = null;
 
   /** @param stallMs how long a client may take nothing of an answer */
   constructor(req: IncomingMessage, res: ServerResponse, stallMs: number, mustContinue: boolean) {
@@ -62,6 +64,7 @@ export class NodeExchange implements HttpExchange {
     const head = [...headers, "content-length", String(totalBytes)];
     if (after !== "keep-alive") head.push("connection", "close");
     return new Promise((resolve) => {
+      this.#sent = resolve;
       res.once("finish", resolve);
       res.once("close", resolve);
       res.writeHead(status, head);
@@ -76,6 +79,12 @@ export class NodeExchange implements HttpExchange {
       if (after === "drain-then-close" && !this.#req.complete) this.#endAfterBody();
       else res.end();
     });
+  }
+
+  /** Its `close` does not come for an answer that waits behind another of its connection. */
+  connectionClosed(): void {
+    this.#closed();
+    this.#sent?.();
   }
 
   abort(): void {

@@ -37,24 +37,35 @@ export async function createNodeListener(
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
   });
   /** Connections with a request under way: an answer to garbage behind it would be taken for its own. */
-  const busy = new WeakMap<Duplex, number>();
+  const busy = new WeakMap<Duplex, Set<NodeExchange>>();
+  const enter = (socket: Duplex) => {
+    const open = new Set<NodeExchange>();
+    busy.set(socket, open);
+    socket.once("close", () => {
+      for (const exchange of open) exchange.connectionClosed();
+    });
+    return open;
+  };
   const cors = options.corsOrigins.length === 0 ? null : new CorsRule(options.corsOrigins);
   const serve = (req: IncomingMessage, res: ServerResponse, mustContinue: boolean) => {
     const { socket } = req;
-    busy.set(socket, (busy.get(socket) ?? 0) + 1);
-    res.once("close", () => busy.set(socket, (busy.get(socket) ?? 0) - 1));
     const exchange = new NodeExchange(req, res, options.bodyTimeoutMs, mustContinue);
+    const open = busy.get(socket) ?? enter(socket);
+    open.add(exchange);
+    res.once("close", () => open.delete(exchange));
     const admitted = cors === null ? exchange : cors.admit(exchange);
     if (admitted !== null) handler.handle(admitted);
   };
   server.on("request", (req, res) => serve(req, res, false));
+  // An expectation that nobody knows is not met and not refused (RFC 9110 §10.1.1): node:http would answer 417.
+  server.on("checkExpectation", (req, res) => serve(req, res, false));
   server.on("checkContinue", (req, res) => serve(req, res, true));
   server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isWebSocketUpgrade(req)) streams.upgrade(req, socket, head);
     else declineUpgrade(server, req, socket, head);
   });
   server.on("clientError", (error, socket) => {
-    if ((busy.get(socket) ?? 0) > 0) socket.destroy();
+    if ((busy.get(socket)?.size ?? 0) > 0) socket.destroy();
     else refuseGarbage(handler, error, socket);
   });
   const port = await listen(server, options).catch((error: unknown) => {

@@ -71,6 +71,7 @@ const HEADS: readonly HostileRow[] = [
     "none",
     "200",
   ],
+  ["an expectation that nobody knows", post(`Expect: a-miracle\r\n${LENGTH}`), "200", "200"],
   ["HTTP/1.2", post(LENGTH, BODY, PATH, "HTTP/1.2"), "505", OURS],
   ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505", OURS],
   [
