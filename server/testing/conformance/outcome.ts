@@ -3,7 +3,6 @@ import type { CaseAnswer } from "./serve-cases.ts";
 /** Where a case ends; the rows of deploy/docs/conformance.md, in its order. */
 export const OUTCOMES = {
   passed: "right in JSON and in binary",
-  binaryOnly: "right in binary; JSON has no form for its values",
   random: "random by design: served and answered, values not compared",
   runtime: "served; the runtime itself answers otherwise than the case expects",
   unloadable: "refused: the runtime cannot load the model or has no implementation for its types",
@@ -33,9 +32,6 @@ const RANDOM: ReadonlySet<string> = new Set([
   "test_training_dropout_mask",
 ]);
 
-/** What the codec says of them, on the way out or back. */
-const NO_JSON_FORM = /which JSON has no form for|has no JSON form here/;
-
 /** What the server says of what it refuses, by outcome. */
 const REFUSALS: readonly (readonly [Outcome, RegExp])[] = [
   ["domain", /^operator \S+ is of a domain that is not allowed; allowed: /],
@@ -56,7 +52,6 @@ export async function judgeCase(
   const { json, binary } = answer.wrong;
   if (RANDOM.has(name)) return "random";
   if (json === null && binary === null) return "passed";
-  if (binary === null && json !== null && NO_JSON_FORM.test(json)) return "binaryOnly";
   if ((await runtime()) !== null) return "runtime";
   return { name, what: `JSON: ${json ?? "right"}; binary: ${binary ?? "right"}` };
 }

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHttpClient } from "../../../protocols/client/http-client.ts";
 import type { InferenceClient } from "../../../protocols/client/inference-client.ts";
+import type { Tensor } from "../../../protocols/core/tensor.ts";
 import { openStore, publishTiny } from "../publish-tiny.ts";
 import { type ServeProcess, startServe, until } from "../serve-process.ts";
+import { askInJson } from "./ask-json.ts";
 import type { OnnxCase } from "./onnx-case.ts";
 import { describeDifference } from "./tensor-match.ts";
 
@@ -19,7 +21,7 @@ export type CaseAnswer =
 
 /** Models that one server has at a time. */
 const BATCH = 120;
-const CLIENT = { apiKey: null, timeoutMs: 60_000, maxSockets: 2 };
+const CLIENT = { apiKey: null, timeoutMs: 60_000, maxSockets: 2, binary: true };
 
 /**
  * Publishes every case, serves it with `sluice serve`, and asks its question in JSON and in binary.
@@ -86,18 +88,20 @@ async function askAll(
   answers: Map<string, CaseAnswer>,
 ): Promise<void> {
   const rows = await settledRows(server, cases.length);
-  const json = createHttpClient(server.httpUrl, { ...CLIENT, binary: false });
-  const binary = createHttpClient(server.httpUrl, { ...CLIENT, binary: true });
+  const client = createHttpClient(server.httpUrl, CLIENT);
   for (const each of cases) {
     const row = rows.get(each.name);
     if (row?.state !== "READY") {
       answers.set(each.name, { kind: "refused", by: "vet", reason: row?.reason ?? "" });
       continue;
     }
-    const wrong = { json: await ask(json, each), binary: await ask(binary, each) };
+    const wrong = {
+      json: await wrongOf(each, askInJson(server.httpUrl, each)),
+      binary: await wrongOf(each, askInBinary(client, each)),
+    };
     answers.set(each.name, { kind: "answered", wrong });
   }
-  await Promise.all([json.close(), binary.close()]);
+  await client.close();
 }
 
 /** Each batch gets as long as `until` waits, from the last version that settled. */
@@ -119,11 +123,15 @@ async function settledRows(
   return settled;
 }
 
-async function ask(client: InferenceClient, each: OnnxCase): Promise<string | null> {
+async function askInBinary(client: InferenceClient, each: OnnxCase): Promise<readonly Tensor[]> {
   const outputs = each.outputs.map(({ name }) => name);
+  const answer = await client.infer({ name: each.name, version: null }, { ...each, outputs });
+  return answer.outputs;
+}
+
+async function wrongOf(each: OnnxCase, answer: Promise<readonly Tensor[]>): Promise<string | null> {
   try {
-    const answer = await client.infer({ name: each.name, version: null }, { ...each, outputs });
-    return describeDifference(answer.outputs, each.outputs);
+    return describeDifference(await answer, each.outputs);
   } catch (thrown) {
     return messageOf(thrown);
   }

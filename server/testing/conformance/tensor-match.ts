@@ -37,7 +37,8 @@ function isSame(a: string | number | bigint, b: string | number | bigint): boole
   return Math.abs(a - b) <= ABSOLUTE + RELATIVE * Math.abs(b);
 }
 
-function valueAt({ datatype, data }: Tensor, i: number): string | number | bigint {
+/** An element as a number; bit patterns of 16-bit floats are decoded. */
+export function valueAt({ datatype, data }: Tensor, i: number): string | number | bigint {
   const value = data[i] as string | number | bigint;
   if (datatype === "FP16") return halfToNumber(value as number);
   if (datatype === "BF16") return brainToNumber(value as number);
