@@ -86,20 +86,16 @@ function readMetadata(all: readonly InferenceSession.ValueMetadata[]): Signature
   });
 }
 
-type HalfConstructor = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => unknown;
-/** Newer Node has Float16Array, and the runtime then insists on it; Node 20 takes Uint16Array. */
-const Half = (globalThis as { Float16Array?: HalfConstructor }).Float16Array ?? null;
-
 function toOrt(tensor: Tensor): OrtTensor {
   const type = TO_ORT[tensor.datatype];
   if (type === undefined) throw new Error(`datatype ${tensor.datatype} cannot be carried`);
-  return new OrtTensor(type, toOrtData(tensor) as OrtTensor["data"], tensor.shape);
-}
-
-function toOrtData(tensor: Tensor): unknown {
-  if (tensor.datatype !== "FP16" || Half === null) return tensor.data;
-  const data = tensor.data as Uint16Array;
-  return new Half(data.buffer, data.byteOffset, data.length);
+  if (type !== "float16") {
+    return new OrtTensor(type, tensor.data as OrtTensor["data"], tensor.shape);
+  }
+  // Where there is a Float16Array (Node 24) the runtime's wrapper makes one of the bits, and its
+  // native half then finds 0 bytes in it. Named late, the bits go through as they do on Node 20.
+  const bits = new OrtTensor("uint16", tensor.data as Uint16Array, tensor.shape);
+  return Object.assign(bits, { type });
 }
 
 function fromOrt(name: string, tensor: OrtTensor): Tensor {
