@@ -85,6 +85,12 @@ describe("npm start", () => {
     assert.match(lines.stdout, /after publishing: http \d+ ms, grpc \d+ ms, websocket \d+ ms$/m);
   });
 
+  it("reads a line of print and finds the face in a picture, and where", () => {
+    assert.match(lines.stdout, /pp-ocr reads in line\.png: Invoice 2026-11: total 1,499\.00 EUR$/m);
+    assert.match(lines.stdout, /blazeface finds in face\.png: 1 face$/m);
+    assert.match(lines.stdout, /score 0\.9\d\n(.*\n){7}.*_{15,}.*\n(.*\n){1,2}.* O .*\n/);
+  });
+
   it("prints short lines that work when they are pasted", async () => {
     const [curl, grpc, webSocket, rollback, index, metrics, feed, ...life] = lines.pasted;
     assert.ok(lines.pasted.every((line) => line.length < 200));

@@ -13,6 +13,7 @@ import {
 } from "./flight-project.ts";
 import { hearSpeech } from "./hear-speech.ts";
 import { pasteLines } from "./paste-lines.ts";
+import { showPictures } from "./pictures/show-pictures.ts";
 import { createSay, type Say } from "./say.ts";
 import { showLife } from "./show-life.ts";
 import { publishFirst, showSwap } from "./show-swap.ts";
@@ -115,6 +116,7 @@ async function show(endpoints: Endpoints, demo: Demo, signal: AbortSignal): Prom
   let version = 0;
   try {
     await showModel(clients, demo, signal);
+    await showPictures(clients[0], openStore(demo), say, signal);
     const { project } = demo;
     version = await showLife({
       endpoints,

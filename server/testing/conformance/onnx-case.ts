@@ -47,13 +47,20 @@ function isTensor(value: ValueInfoProto): boolean {
   return value.type?.value.case === "tensorType";
 }
 
+function elementTypeOf({ type }: ValueInfoProto): Onnx {
+  return type?.value.case === "tensorType" ? type.value.value.elemType : Onnx.UNDEFINED;
+}
+
 function readTensors(folder: string, graph: GraphProto, kind: "input" | "output"): Tensor[] {
   const tensors: Tensor[] = [];
-  for (const [i, { name }] of graph[kind].entries()) {
+  for (const [i, value] of graph[kind].entries()) {
     const file = join(folder, "test_data_set_0", `${kind}_${i}.pb`);
     // An input without a file has its default in the graph.
     if (!existsSync(file)) continue;
-    tensors.push(toTensor(name, fromBinary(TensorProtoSchema, readFileSync(file))));
+    const tensor = toTensor(value.name, fromBinary(TensorProtoSchema, readFileSync(file)));
+    // The package keeps bfloat16 as plain 16-bit patterns; the graph knows better.
+    const isBrain = tensor.datatype === "UINT16" && elementTypeOf(value) === Onnx.BFLOAT16;
+    tensors.push(isBrain ? { ...tensor, datatype: "BF16" } : tensor);
   }
   return tensors;
 }

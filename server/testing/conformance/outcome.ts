@@ -3,8 +3,9 @@ import type { CaseAnswer } from "./serve-cases.ts";
 /** Where a case ends; the rows of deploy/docs/conformance.md, in its order. */
 export const OUTCOMES = {
   passed: "right in JSON and in binary",
+  locale: "refused where the system lacks the locale en_US.UTF-8, which the runtime then needs",
   random: "random by design: served and answered, values not compared",
-  runtime: "served; the runtime itself answers otherwise than the case expects",
+  runtime: "served; the runtime itself answers otherwise than the case expects, or not at all",
   unloadable: "refused: the runtime cannot load the model or has no implementation for its types",
   domain: "refused: an operator of a domain that is not allowed",
   types: "refused: sequences, optional values or maps where this server takes tensors",
@@ -35,6 +36,7 @@ const RANDOM: ReadonlySet<string> = new Set([
 /** What the server says of what it refuses, by outcome. */
 const REFUSALS: readonly (readonly [Outcome, RegExp])[] = [
   ["domain", /^operator \S+ is of a domain that is not allowed; allowed: /],
+  ["locale", /^the runtime cannot load it: .*Failed to construct locale with name:en_US/],
   ["unloadable", /^the runtime cannot load it: \S/],
   ["types", /; only tensors can be served$/],
 ];
@@ -63,8 +65,8 @@ async function judgeRefusal(
 ): Promise<Outcome | Miss> {
   const outcome = REFUSALS.find(([, pattern]) => pattern.test(reason))?.[0];
   if (outcome === undefined) return { name, what: `refused without a known reason: ${reason}` };
-  // Domains are ours to allow; all else that the runtime can do, the server must.
-  if (outcome === "unloadable" && (await runtime()) === null) {
+  // Domains and types are ours to allow; all else that the runtime can do, the server must.
+  if (outcome !== "domain" && outcome !== "types" && (await runtime()) === null) {
     return { name, what: `refused, though the runtime gets it right: ${reason}` };
   }
   return outcome;
