@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { RepositoryStore } from "../../pipelines/publish/repository-store.ts";
+import { updateIndex } from "../../pipelines/publish/update-index.ts";
 import type { InferenceClient } from "../../protocols/client/inference-client.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 import { publishTiny } from "./publish-tiny.ts";
@@ -13,13 +14,21 @@ export interface StormReport {
   readonly failures: readonly string[];
   /** Answers that no version which served at the time could have given. */
   readonly wrong: readonly string[];
+}
+
+export interface StormPlan {
+  /** New versions, one after another. */
   readonly swaps: number;
+  /** Then: how often the champion moves to another of four loaded versions. */
+  readonly flips: number;
 }
 
 const MODEL = "scale";
 const REF = { name: MODEL, version: null };
 const WORKERS_PER_CLIENT = 2;
 const PACE_MS = 1;
+const FLIPPED = 4;
+const FLIP_TIMEOUT_MS = 60_000;
 /** Version n multiplies by one of these; few models, so that each is vetted once. */
 const FACTORS = [2, 3, 5, 7];
 
@@ -29,45 +38,103 @@ function factorOf(version: number): number {
 }
 
 /**
- * Publishes `swaps` versions one after another, each once the one before serves, while every
- * client asks without pause and checks what it gets: the number must be that of the version that
- * the answer names, and that version must have been the champion at some moment of the request.
+ * Publishes versions one after another, each once the one before serves, then moves the champion
+ * among the newest four, while every client asks without pause and checks what it gets: the number
+ * must be that of the version that the answer names, and that version must have been the champion
+ * at some moment of the request.
  */
 export async function swapStorm(
   server: ScenarioServer,
   store: RepositoryStore,
   clients: readonly InferenceClient[],
-  swaps: number,
+  { swaps, flips }: StormPlan,
 ): Promise<StormReport> {
   const storm = new Storm();
-  await publishNext(server, store, storm);
+  await publishNext(server, store, storm, 1);
   const workers = clients.flatMap((client) =>
     Array.from({ length: WORKERS_PER_CLIENT }, () => storm.work(client)),
   );
-  for (let i = 0; i < swaps; i++) await publishNext(server, store, storm);
-  storm.stop();
-  await Promise.all(workers);
-  return { answered: storm.answered, failures: storm.failures, wrong: storm.wrong, swaps };
+  try {
+    const newest = 1 + swaps;
+    for (let version = 2; version <= newest; version++) {
+      await publishNext(server, store, storm, version);
+    }
+    for (let i = 0; i < flips; i++) {
+      const version = newest - FLIPPED + 1 + (i % FLIPPED);
+      await flipTo(storm, store, clients[0] as InferenceClient, version);
+    }
+  } finally {
+    storm.stop();
+    await Promise.all(workers);
+  }
+  return { answered: storm.answered, failures: storm.failures, wrong: storm.wrong };
 }
 
-async function publishNext(server: ScenarioServer, store: RepositoryStore, storm: Storm) {
-  const next = storm.newest + 1;
+/** An alias of its own keeps the version loaded. */
+async function publishNext(
+  server: ScenarioServer,
+  store: RepositoryStore,
+  storm: Storm,
+  next: number,
+): Promise<void> {
+  const model = scaleModel(factorOf(next));
   // From here on the new version may serve; until it is ready the old one may, too.
-  storm.newest = next;
-  const version = await publishTiny(store, MODEL, scaleModel(factorOf(next)));
+  storm.champions.push(next);
+  const version = await publishTiny(store, MODEL, model);
   if (version !== next) throw new Error(`published version ${version}, expected ${next}`);
   await server.whenState(MODEL, version, "ready");
-  storm.serving = version;
+  storm.settled = storm.champions.length - 1;
+  await keep(store, version);
+}
+
+function keep(store: RepositoryStore, version: number): Promise<unknown> {
+  return pointAlias(store, `kept-${version % FLIPPED}`, version);
+}
+
+function pointAlias(store: RepositoryStore, alias: string, version: number): Promise<unknown> {
+  return updateIndex(store, ({ models, removed }) => {
+    const model = models[MODEL];
+    if (model === undefined) throw new Error(`no model '${MODEL}'`);
+    const aliases = { ...model.aliases, [alias]: version };
+    return Promise.resolve({ models: { ...models, [MODEL]: { ...model, aliases } }, removed });
+  });
+}
+
+/**
+ * One thread's answer tells of that thread only: what is certain is that every thread took up the
+ * flip before this one, as the control thread publishes one at a time.
+ */
+async function flipTo(
+  storm: Storm,
+  store: RepositoryStore,
+  client: InferenceClient,
+  version: number,
+): Promise<void> {
+  storm.champions.push(version);
+  await pointAlias(store, "champion", version);
+  const deadlineMs = performance.now() + FLIP_TIMEOUT_MS;
+  while (
+    Number((await client.infer(REF, { inputs: [inputOf(1)], outputs: null })).modelVersion) !==
+    version
+  ) {
+    if (performance.now() > deadlineMs) throw new Error(`version ${version} did not come to serve`);
+    await delay(PACE_MS);
+  }
+  storm.settled = storm.champions.length - 2;
+}
+
+function inputOf(first: number): Tensor {
+  return { name: "x", datatype: "FP32", shape: [1, 4], data: Float32Array.from([first, 1, 2, 3]) };
 }
 
 class Storm {
   readonly answered = new Map<string, number>();
   readonly failures: string[] = [];
   readonly wrong: string[] = [];
-  /** The version that certainly serves. */
-  serving = 0;
-  /** The newest version that may serve. */
-  newest = 0;
+  /** In the order in which they were to serve. */
+  readonly champions: number[] = [];
+  /** Index of the last of them that certainly serves, or did. */
+  settled = 0;
   #isStopped = false;
 
   stop(): void {
@@ -76,16 +143,11 @@ class Storm {
 
   async work(client: InferenceClient): Promise<void> {
     for (let i = 1; !this.#isStopped; i++) {
-      const oldest = this.serving;
-      const x: Tensor = {
-        name: "x",
-        datatype: "FP32",
-        shape: [1, 4],
-        data: Float32Array.from([i % 1000, 1, 2, 3]),
-      };
+      const since = this.settled;
+      const x = inputOf(i % 1000);
       try {
         const { modelVersion, outputs } = await client.infer(REF, { inputs: [x], outputs: null });
-        this.#check(client.protocol, Number(modelVersion), oldest, i % 1000, outputs);
+        this.#check(client.protocol, Number(modelVersion), since, i % 1000, outputs);
       } catch (thrown) {
         this.failures.push(`${client.protocol}: ${String(thrown)}`);
       }
@@ -98,7 +160,7 @@ class Storm {
   #check(
     protocol: string,
     version: number,
-    oldest: number,
+    since: number,
     sent: number,
     outputs: readonly Tensor[],
   ) {
@@ -106,9 +168,10 @@ class Storm {
     const factor = factorOf(version);
     const got = outputs[0]?.data as Float32Array;
     const isRight = got[0] === sent * factor && got[3] === 3 * factor;
-    if (!isRight || version < oldest || version > this.newest) {
+    const allowed = this.champions.slice(since);
+    if (!isRight || !allowed.includes(version)) {
       this.wrong.push(
-        `${protocol}: version ${version} while ${oldest} to ${this.newest} served; ${sent} became ${got[0]}`,
+        `${protocol}: version ${version} while ${allowed} served; ${sent} became ${got[0]}`,
       );
     }
   }
