@@ -1,12 +1,15 @@
+import { InferError } from "../protocols/core/status.ts";
 import type { AuditEntry } from "./access/audit-record.ts";
 import { describeSettings } from "./config/describe-config.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { ModelRoom } from "./model-room.ts";
 import type { ModelRecord } from "./models/model-record.ts";
 import type { StateEvent } from "./models/state-bus.ts";
-import type { VersionRecord } from "./models/version-record.ts";
+import type { LoadedServable, VersionRecord } from "./models/version-record.ts";
+import type { VersionExplanation } from "./request/version-explanation.ts";
 import type {
   AdminEvent,
+  AdminExplanation,
   AdminModel,
   AdminStatus,
   AdminVersion,
@@ -17,6 +20,7 @@ export interface AdminRoomParts {
   readonly loaded: Pick<LoadedConfig, "config" | "origins">;
   readonly models: ModelRoom;
   readonly inFlight: (slot: number) => number;
+  readonly explain: (servable: LoadedServable<unknown>) => Promise<VersionExplanation>;
   readonly isPinned: (model: string) => boolean;
   readonly about: Pick<AdminStatus, "repository" | "engine" | "transport">;
   readonly recordAudit: (entry: AuditEntry) => void;
@@ -54,6 +58,24 @@ export class AdminRoom implements AdminView {
     return manager.inspectModels().map((model) => this.#tellModel(model));
   }
 
+  async explain(name: string, version: string | null): Promise<AdminExplanation> {
+    const { models, loaded, explain } = this.#parts;
+    const model = models.manager.inspectModels().find((each) => each.name === name);
+    if (model === undefined) throw new InferError("model-not-found", `no model is named '${name}'`);
+    const versions = versionsOf(model, version);
+    const servables = versions.flatMap(({ servable }) => servable ?? []);
+    const { inlineBudgetUs, maxQueueMs } = loaded.config;
+    return {
+      model: name,
+      inlineBudgetUs,
+      maxQueueMs,
+      loaded: await Promise.all(servables.map(explain)),
+      notLoaded: versions
+        .filter(({ servable }) => servable === null)
+        .map((each) => this.#tellVersion(each)),
+    };
+  }
+
   configuration(): ReturnType<AdminView["configuration"]> {
     return describeSettings(this.#parts.loaded);
   }
@@ -83,13 +105,12 @@ export class AdminRoom implements AdminView {
     const aliases = [...model.wanted.aliases].map(([alias, wanted]) => {
       return [alias, { wanted, leadsTo: model.aliases.get(alias) ?? null }] as const;
     });
-    const versions = [...model.versions.values()].sort((a, b) => a.id.version - b.id.version);
     return {
       name: model.name,
       aliases: Object.fromEntries(aliases),
       swapPolicy: model.swapPolicy,
       isPinned: this.#parts.isPinned(model.name),
-      versions: versions.map((version) => this.#tellVersion(version)),
+      versions: versionsOf(model, null).map((version) => this.#tellVersion(version)),
     };
   }
 
@@ -118,6 +139,22 @@ export class AdminRoom implements AdminView {
     if (this.#events.length > MAX_EVENTS) this.#events.shift();
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+/** Oldest first. @param version number or alias; null: all */
+function versionsOf(
+  model: ModelRecord<unknown>,
+  version: string | null,
+): readonly VersionRecord<unknown>[] {
+  const all = [...model.versions.values()].sort((a, b) => a.id.version - b.id.version);
+  if (version === null) return all;
+  const wanted = model.aliases.get(version) ?? Number(version);
+  const found = all.filter(({ id }) => id.version === wanted);
+  if (found.length > 0) return found;
+  throw new InferError(
+    "version-not-found",
+    `model '${model.name}' has no version '${version.slice(0, 100)}'`,
+  );
 }
 
 function isoOf(epochMs: number): string {

@@ -25,6 +25,7 @@ import type { VersionStatistics } from "./request/version-statistics.ts";
 import { createSource } from "./sources/create-source.ts";
 import { type RedisWake, watchRedis } from "./sources/redis-wake.ts";
 import type { ControlAsk, ThreadBirth, ThreadRole } from "./threads/messages.ts";
+import { readExplanation } from "./threads/read-explanation.ts";
 import { countRuns, readStatistics } from "./threads/read-statistics.ts";
 import { CounterReader, createCounterBlock, MAX_SLOTS } from "./threads/shared-counters.ts";
 import { createGaugeBlock, SharedGauge } from "./threads/shared-gauge.ts";
@@ -242,10 +243,15 @@ export class App {
   #startAdmin(): Promise<AdminListener> {
     const { config, origins, log } = this.#options;
     const gauge = new SharedGauge(this.#blocks.gauge);
+    const counters = new CounterReader(this.#blocks.counters);
     const view = new AdminRoom({
       loaded: { config, origins },
       models: this.#models,
       inFlight: (slot) => gauge.read(slot),
+      explain: async ({ info, loaded }) => {
+        const told = await this.#threads.explain(info.key);
+        return readExplanation(counters, gauge, { info, loaded, ...told });
+      },
       isPinned: readModelPolicies(config).isPinned,
       about: {
         repository: this.#source.description,

@@ -145,6 +145,10 @@ const rooms: Rooms = {
     const { explainCommand } = await import("../pipelines/commands/explain.ts");
     return explainCommand({ text, isJson, home: await homeOf(inputs) }, io);
   },
+  async explainModel(args) {
+    const { runExplainModel } = await import("./commands/explain-model.ts");
+    return runExplainModel(args, io.stdout);
+  },
   async lineage(subject, format, inputs) {
     const { lineageCommand } = await import("../pipelines/commands/lineage.ts");
     return lineageCommand({ subject, format, home: await homeOf(inputs) }, io);

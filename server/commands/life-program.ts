@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { ConfigInputs, Flags } from "../config/load.ts";
 import { addSettingOptions } from "../config/setting-options.ts";
+import type { ExplainModelArgs } from "./explain-model.ts";
 import { inputsOf, textOf, withPlaces } from "./flags.ts";
 import type { Io } from "./io.ts";
 
@@ -26,6 +27,8 @@ export interface LifeRooms {
   showRun(id: string, isJson: boolean, inputs: ConfigInputs): Promise<number>;
   compareRuns(ids: readonly string[], isJson: boolean, inputs: ConfigInputs): Promise<number>;
   explain(text: string, isJson: boolean, inputs: ConfigInputs): Promise<number>;
+  /** Of a served model. */
+  explainModel(args: ExplainModelArgs): Promise<number>;
   lineage(subject: string, format: LineageFormat, inputs: ConfigInputs): Promise<number>;
   overview(isJson: boolean, inputs: ConfigInputs): Promise<number>;
   events(
@@ -117,15 +120,7 @@ function filterOf(flags: Flags): RunsFilter {
 }
 
 function addQuestions(program: Command, io: Io, rooms: LifeRooms, run: Run): void {
-  withJson(
-    withPlaces(
-      program
-        .command("explain <id>")
-        .description("why: of a run, batch, candidate, window, dataset or NAME@VERSION"),
-    ),
-  ).action((text: string, flags: Flags) =>
-    run(() => rooms.explain(text, isJson(flags), inputsOf(flags, io))),
-  );
+  addExplain(program, io, rooms, run);
   withJson(
     withPlaces(program.command("overview").description("what flowed where so far, as Mermaid")),
   ).action((flags: Flags) => run(() => rooms.overview(isJson(flags), inputsOf(flags, io))));
@@ -150,6 +145,45 @@ function addQuestions(program: Command, io: Io, rooms: LifeRooms, run: Run): voi
         ),
       ),
     );
+}
+
+function addExplain(program: Command, io: Io, rooms: LifeRooms, run: Run): void {
+  withJson(
+    withPlaces(
+      program
+        .command("explain [id]")
+        .description(
+          "why: of a run, batch, candidate, window, dataset or NAME@VERSION; with --model, why requests of a served model wait and its batches close",
+        ),
+    ),
+  )
+    .option("--model <name>", "instead of an id: a model that a server serves now")
+    .option("--version <version>", "of --model: number or alias; default: all that are loaded")
+    .option("--url <url>", `of --model: the server's admin port; default: ${ADMIN_URL}`)
+    .option("--api-key <key>", "of --model: one with role admin, where there are keys")
+    .action((id: string | undefined, flags: Flags, command: Command) => {
+      const model = textOf(flags["model"]) ?? null;
+      if ((id === undefined) === (model === null)) {
+        return command.error("error: expected either an id or --model, not both and not neither");
+      }
+      return run(() =>
+        id === undefined
+          ? rooms.explainModel(explainModelArgs(flags))
+          : rooms.explain(id, isJson(flags), inputsOf(flags, io)),
+      );
+    });
+}
+
+const ADMIN_URL = "http://127.0.0.1:8003";
+
+function explainModelArgs(flags: Flags): ExplainModelArgs {
+  return {
+    model: String(flags["model"]),
+    version: textOf(flags["version"]) ?? null,
+    url: textOf(flags["url"]) ?? ADMIN_URL,
+    apiKey: textOf(flags["apiKey"]) ?? null,
+    isJson: isJson(flags),
+  };
 }
 
 function formatOf(flags: Flags): LineageFormat {

@@ -52,6 +52,17 @@ describe("the command line", () => {
     ["runs --json show abc", "showRun", "abc", true],
     ["runs compare a b --json", "compareRuns", ["a", "b"], true],
     ["explain churn@2", "explain", "churn@2", false],
+    [
+      "explain --model churn --version 3 --api-key k --json",
+      "explainModel",
+      {
+        model: "churn",
+        version: "3",
+        url: "http://127.0.0.1:8003",
+        apiKey: "k",
+        isJson: true,
+      },
+    ],
     ["lineage churn@2", "lineage", "churn@2", "text"],
     ["lineage churn@2 --mermaid", "lineage", "churn@2", "mermaid"],
     ["lineage churn@2 --json", "lineage", "churn@2", "json"],
@@ -96,6 +107,7 @@ describe("the command line", () => {
       "lineage x --json --mermaid",
       "runs compare",
       "explain",
+      "explain churn@2 --model churn",
       "job train",
       "trian",
     ]) {

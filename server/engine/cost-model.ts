@@ -52,6 +52,16 @@ export class CostModel {
     return ((this.#baseUs + this.#slopeUs * most) * rows) / Math.max(1, most);
   }
 
+  /** Null before the first run. */
+  get line(): {
+    readonly baseUs: number;
+    readonly slopeUs: number;
+    readonly maxRows: number;
+  } | null {
+    if (this.#weight === 0) return null;
+    return { baseUs: this.#baseUs, slopeUs: this.#slopeUs, maxRows: this.#mostRows };
+  }
+
   #fit(): void {
     const slope = this.#variance < MIN_VARIANCE ? 0 : this.#covariance / this.#variance;
     // More rows never cost less, and none never less than nothing: noise says so at times.

@@ -10,7 +10,7 @@ import { createRefusal, InferError } from "../../protocols/core/status.ts";
 import { epochNowMs } from "../lib/epoch-clock.ts";
 import { jittered } from "../lib/jittered.ts";
 import type { BatchClose } from "../models/loader.ts";
-import type { Job, JobResult, ServableInfo } from "../models/servable.ts";
+import type { ClassExplanation, Job, JobResult, ServableInfo } from "../models/servable.ts";
 import type { ConnectedServable } from "./connected-servable.ts";
 import { describeRunFailure } from "./describe-run-failure.ts";
 import { InlineRunner } from "./inline-runner.ts";
@@ -99,6 +99,10 @@ class NativeClient implements ConnectedServable {
   predictDrainMs(): number | null {
     const waitMs = this.#addon.predictOverload(this.#line, AGEING_MS);
     return waitMs > 0 ? waitMs : null;
+  }
+
+  explainClasses(): readonly ClassExplanation[] {
+    return this.#classes.explain(performance.now());
   }
 
   run(job: Job): Promise<JobResult> {

@@ -30,6 +30,32 @@ function backAfter(each: Placement, nowMs: number): number {
   return Number.POSITIVE_INFINITY;
 }
 
+describe("Placement.explain", () => {
+  it("says off, unproven, dear, cheap and demoted, with the costs that it goes by", () => {
+    assert.equal(placement(null, 0).explain(0).reason, "off");
+    const each = placement();
+    assert.deepEqual(each.explain(0), {
+      placement: "engine",
+      reason: "unproven",
+      demotedForMs: null,
+      inlineCost: null,
+      engineCost: null,
+    });
+    for (const us of [900, 700, 800]) each.observeEngine(2, us, 0);
+    assert.equal(each.explain(0).reason, "dear");
+    assert.deepEqual(each.explain(0).engineCost, { rows: 2, us: 700 });
+    for (let i = 0; i < 3; i += 1) each.observeEngine(1, 20, 0);
+    assert.equal(each.explain(0).reason, "cheap");
+    assert.deepEqual(each.explain(0).inlineCost, { baseUs: 20, slopeUs: 0, maxRows: 1 });
+    overrun(each, 1000);
+    const demoted = each.explain(1010);
+    assert.equal(demoted.placement, "engine");
+    assert.equal(demoted.reason, "demoted");
+    assert.ok(demoted.demotedForMs !== null && demoted.demotedForMs > 0);
+    assert.equal(each.explain(1010 + demoted.demotedForMs).reason, "unproven");
+  });
+});
+
 describe("Placement", () => {
   it("sends the first runs of a class to the engine", () => {
     const each = placement();

@@ -1,3 +1,4 @@
+import type { ClassExplanation, PlacementReason } from "../models/servable.ts";
 import { CostModel } from "./cost-model.ts";
 
 export interface PlacementOptions {
@@ -55,6 +56,8 @@ export class Placement {
   #proofRuns = 0;
   #bestRows = 0;
   #bestUs = Number.POSITIVE_INFINITY;
+  /** What the last proof came to. */
+  #engineCost: ClassExplanation["engineCost"] = null;
 
   constructor(options: PlacementOptions) {
     this.#budgetUs = options.inlineBudgetUs;
@@ -105,8 +108,26 @@ export class Placement {
       this.#bestRows = rows;
     }
     if (this.#proofRuns < PROOF_RUNS) return;
+    this.#engineCost = { rows: this.#bestRows, us: this.#bestUs };
     if (this.#bestUs < this.#budgetUs) this.#promote(this.#bestRows, this.#bestUs, nowMs);
     this.#forgetProof();
+  }
+
+  explain(nowMs: number): Omit<ClassExplanation, "shapes" | "outputs"> {
+    return {
+      placement: this.#isInline ? "inline" : "engine",
+      reason: this.#reasonAt(nowMs),
+      demotedForMs: this.#isInline || nowMs >= this.#backMs ? null : this.#backMs - nowMs,
+      inlineCost: this.#cost.line,
+      engineCost: this.#engineCost,
+    };
+  }
+
+  #reasonAt(nowMs: number): PlacementReason {
+    if (this.#isInline) return "cheap";
+    if (this.#budgetUs === 0) return "off";
+    if (nowMs < this.#backMs) return "demoted";
+    return this.#engineCost === null ? "unproven" : "dear";
   }
 
   #promote(rows: number, costUs: number, nowMs: number): void {
@@ -129,6 +150,7 @@ export class Placement {
     this.#isInline = false;
     this.#overruns = 0;
     this.#meanUs = 0;
+    this.#engineCost = null;
     this.#forgetProof();
   }
 

@@ -56,6 +56,10 @@ class PortableClient implements ConnectedServable {
     return null;
   }
 
+  explainClasses(): readonly [] {
+    return [];
+  }
+
   run(job: Job): Promise<JobResult> {
     const line = this.#shortestLine();
     if (line === null) {

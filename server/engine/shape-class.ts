@@ -1,5 +1,6 @@
 import type { Signature, TensorSignature } from "../../protocols/core/signature.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
+import type { ClassExplanation } from "../models/servable.ts";
 import { Placement, type PlacementOptions } from "./placement.ts";
 
 /** Classes that one servable knows on one thread; a further one takes the place of one long unused. */
@@ -74,6 +75,15 @@ export class ShapeClasses<T> {
     };
     this.#classes.push(added);
     return added;
+  }
+
+  /** The most used first. */
+  explain(nowMs: number): readonly ClassExplanation[] {
+    return this.#classes.map(({ stackShapes, facts, placement }) => ({
+      shapes: stackShapes.map((shape) => shape.map((size, d) => (d === 0 ? -1 : size))),
+      outputs: facts.map(({ name }) => name),
+      ...placement.explain(nowMs),
+    }));
   }
 
   /** Towards the front, where a class is found sooner and forgotten later. */

@@ -1,4 +1,5 @@
 import type { Servable } from "./servable.ts";
+import { SlowRequests } from "./slow-requests.ts";
 
 /** A counted handle on a servable: the one thing through which the data path reaches a model. */
 export interface Lease {
@@ -13,6 +14,8 @@ export interface Lease {
  */
 export class LeaseCounter {
   readonly servable: Servable;
+  /** Of the requests that this thread answered with it. */
+  readonly slowest = new SlowRequests();
   #count = 0;
   #onIdle: (() => void) | null = null;
 

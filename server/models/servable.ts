@@ -50,6 +50,45 @@ export interface JobResult {
   readonly batchRows: number;
 }
 
+/** A request that took long, as the thread that answered it measured it. */
+export interface SlowRequest {
+  readonly inferenceId: string;
+  readonly endEpochMs: number;
+  /** Of the request itself. */
+  readonly rows: number;
+  readonly batchRows: number;
+  readonly queueMs: number;
+  readonly computeMs: number;
+  /** With decoding and encoding. */
+  readonly totalMs: number;
+}
+
+/**
+ * Why runs of a shape class are where they are. On the serving thread: `cheap`. On the engine's threads:
+ * `off` (inlineBudgetUs is 0), `unproven` (too few runs so far), `dear` (the last runs cost more than
+ * inlineBudgetUs), `demoted` (it overran the budget on the serving thread and may not come back yet).
+ */
+export type PlacementReason = "cheap" | "off" | "unproven" | "dear" | "demoted";
+
+/** What one serving thread has learned of requests of one shape. */
+export interface ClassExplanation {
+  /** Per input; -1 is the dimension that rows are stacked along. */
+  readonly shapes: readonly (readonly number[])[];
+  readonly outputs: readonly string[];
+  readonly placement: "inline" | "engine";
+  readonly reason: PlacementReason;
+  /** Until it may come back, at the earliest; null where it is not demoted. */
+  readonly demotedForMs: number | null;
+  /** CPU time on the serving thread, baseUs + slopeUs a row, over about 20 runs; null: never ran there. */
+  readonly inlineCost: {
+    readonly baseUs: number;
+    readonly slopeUs: number;
+    readonly maxRows: number;
+  } | null;
+  /** The best of three runs on the engine's threads, by the clock; null: not measured since it left them. */
+  readonly engineCost: { readonly rows: number; readonly us: number } | null;
+}
+
 /** A loaded version as one serving thread sees it. Reached only through a lease. */
 export interface Servable {
   readonly info: ServableInfo;

@@ -203,7 +203,8 @@ export class Pipeline {
       const result = await running;
       if (call.waiter.isGone) throw gone();
       const out = this.#encode(call, request, info, inferenceId, result);
-      this.#recordSuccess(info.slot, call, startMs, rowsOf(info, job), result);
+      const outcome = this.#recordSuccess(info.slot, call, startMs, rowsOf(info, job), result);
+      counter.slowest.offer(outcome, inferenceId);
       if (captured !== null) {
         const { outputs } = result;
         const principal = call.principal.name;
@@ -246,13 +247,14 @@ export class Pipeline {
     startMs: number,
     rows: number,
     { queueMs, computeMs, batchRows }: JobResult,
-  ): void {
+  ): RequestOutcome {
     const endMs = performance.now();
     const totalMs = endMs - startMs;
     const endEpochMs = TIME_ORIGIN_MS + endMs;
     const outcome = { errorCode: null, totalMs, queueMs, computeMs, batchRows, rows, endEpochMs };
     this.#parts.recorder.record(slot, protocol, outcome);
     if (observer !== null) observer.onSuccess(outcome);
+    return outcome;
   }
 
   #recordFailure(slot: number, protocol: Protocol, startMs: number, thrown: unknown): InferError {

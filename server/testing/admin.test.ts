@@ -15,6 +15,7 @@ const CALLS = [
   ["GET", "/v1/status"],
   ["GET", "/v1/models"],
   ["GET", "/v1/models/scale"],
+  ["GET", "/v1/models/scale/explain"],
   ["GET", "/v1/events"],
   ["GET", "/v1/events/stream"],
   ["GET", "/v1/config"],

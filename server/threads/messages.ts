@@ -9,6 +9,7 @@ import type { TlsFiles } from "../lib/tls-pair.ts";
 import type { ServableInfo, ServableKey } from "../models/servable.ts";
 import type { OnRequest, VersionStatus } from "../models/serving-map.ts";
 import type { CaptureChannel } from "../observe/capture/capture-messages.ts";
+import type { ThreadExplanation } from "../request/version-explanation.ts";
 import type { VersionStatistics } from "../request/version-statistics.ts";
 
 /** Messages between the control thread and the serving threads. Every field is always present. */
@@ -104,6 +105,8 @@ export type ToThread =
       readonly statistics: readonly VersionStatistics[];
     }
   | { readonly kind: "log-level"; readonly level: LogLevel }
+  /** What this thread knows of a servable; answered by `explained`. */
+  | { readonly kind: "explain"; readonly callId: number; readonly key: ServableKey }
   /** Report not ready, and go on serving. */
   | { readonly kind: "unready" }
   /** Stop accepting, answer what is in flight, close, end. */
@@ -136,6 +139,12 @@ export type FromThread =
       readonly callId: number;
       readonly model: string;
       readonly version: number;
+    }
+  /** @property explanation null: this thread does not hold the servable */
+  | {
+      readonly kind: "explained";
+      readonly callId: number;
+      readonly explanation: ThreadExplanation | null;
     }
   | { readonly kind: "ask"; readonly callId: number; readonly ask: ControlAsk }
   | { readonly kind: "stopped"; readonly isClean: boolean };

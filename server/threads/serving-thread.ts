@@ -20,6 +20,7 @@ import { loadNumberFunctions } from "../engine/native-runtime.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
 import { epochNowMs } from "../lib/epoch-clock.ts";
 import { createLogger, type Logger, type LogLevel } from "../lib/log.ts";
+import type { ServableKey } from "../models/servable.ts";
 import { ThreadCapture } from "../observe/capture/thread-capture.ts";
 import { ByteBudget } from "../request/byte-budget.ts";
 import { Pipeline } from "../request/pipeline.ts";
@@ -157,6 +158,9 @@ class ServingThread {
       case "log-level":
         this.#log.level = message.level;
         break;
+      case "explain":
+        this.#explain(message.callId, message.key);
+        break;
       case "unready":
         this.#isUnready = true;
         break;
@@ -164,6 +168,13 @@ class ServingThread {
         void this.#stop(message.deadlineMs);
         break;
     }
+  }
+
+  #explain(callId: number, key: ServableKey): void {
+    const { role, index } = this.#birth;
+    const told = this.#serving.explain(key, epochNowMs());
+    const explanation = told === null ? null : { thread: `${role}-${index}`, ...told };
+    this.#tell({ kind: "explained", callId, explanation });
   }
 
   async #renewCertificate(renewal: number): Promise<void> {

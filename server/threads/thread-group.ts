@@ -8,7 +8,9 @@ import { siblingUrl } from "../lib/sibling-url.ts";
 import type { Publication, Publisher } from "../models/publication.ts";
 import type { ServableKey } from "../models/servable.ts";
 import type { LoadedServable } from "../models/version-record.ts";
+import type { ThreadExplanation } from "../request/version-explanation.ts";
 import type { VersionStatistics } from "../request/version-statistics.ts";
+import { Gatherings } from "./gatherings.ts";
 import type {
   ControlAsk,
   FromThread,
@@ -60,6 +62,9 @@ interface Thread {
 
 type Servable = LoadedServable<EngineChannel>;
 
+/** A thread that does not answer within it is told of as silent. */
+const EXPLAIN_TIMEOUT_MS = 1000;
+
 /**
  * The serving threads as the control thread sees them: publications go out to all, and an
  * acknowledgement from each says that it serves by them.
@@ -68,6 +73,7 @@ export class ThreadGroup implements Publisher<EngineChannel> {
   readonly #threads: Thread[] = [];
   readonly #events: ThreadEvents;
   readonly #waiters = new Set<{ isMet: () => boolean; deferred: Deferred<void> }>();
+  readonly #explanations = new Gatherings<ThreadExplanation | null>();
   #generation = 0;
   #renewal = 0;
   #last: Publication<EngineChannel> = { models: [], isReady: false };
@@ -151,6 +157,19 @@ export class ThreadGroup implements Publisher<EngineChannel> {
     return this.#threads.flatMap((t) => (t.renewalFailure === null ? [] : [t.renewalFailure]));
   }
 
+  /** What the serving threads know of a servable, and how many did not answer in time. */
+  async explain(
+    key: ServableKey,
+  ): Promise<{ threads: readonly ThreadExplanation[]; silentThreads: number }> {
+    const asked = [...this.#threads];
+    const told = await this.#explanations.gather(asked.length, EXPLAIN_TIMEOUT_MS, (callId) => {
+      for (const thread of asked) this.#tell(thread, { kind: "explain", callId, key });
+    });
+    const threads = told.filter((each) => each !== null);
+    threads.sort((a, b) => a.thread.localeCompare(b.thread, "en", { numeric: true }));
+    return { threads, silentThreads: asked.length - told.length };
+  }
+
   setLogLevel(level: LogLevel): void {
     for (const thread of this.#threads) this.#tell(thread, { kind: "log-level", level });
   }
@@ -227,6 +246,9 @@ export class ThreadGroup implements Publisher<EngineChannel> {
         this.#tell(thread, { kind: "told", callId, statistics: this.#events.onAsk(ask) });
         break;
       }
+      case "explained":
+        this.#explanations.take(message.callId, message.explanation);
+        break;
       case "stopped":
         thread.isClean = message.isClean;
         break;

@@ -3,6 +3,7 @@ import type { ConnectedServable } from "../engine/connected-servable.ts";
 import { LeaseCounter } from "../models/lease.ts";
 import type { ServableKey } from "../models/servable.ts";
 import { type OnRequest, ServingMap, type ServingModel } from "../models/serving-map.ts";
+import type { ThreadExplanation } from "../request/version-explanation.ts";
 import type { ModelNotice, ServableNotice, ToThread } from "./messages.ts";
 
 const NONE_ON_REQUEST: ReadonlyMap<string, OnRequest> = new Map();
@@ -60,6 +61,18 @@ export class ThreadServing {
     const held = this.#retiring.get(key);
     this.#retiring.delete(key);
     held?.connected.close();
+  }
+
+  /** null: not held here. */
+  explain(key: ServableKey, nowEpochMs: number): Omit<ThreadExplanation, "thread"> | null {
+    const held = this.#held.get(key) ?? this.#retiring.get(key);
+    if (held === undefined) return null;
+    const { connected, counter } = held;
+    return {
+      predictedWaitMs: connected.predictDrainMs(),
+      classes: connected.explainClasses(),
+      slowest: counter.slowest.read(nowEpochMs),
+    };
   }
 
   #model(notice: ModelNotice): ServingModel {

@@ -57,7 +57,9 @@ function lookNow(view: AdminView, { id }: Principal): object {
  */
 export async function startAdminListener(parts: AdminParts, port: number): Promise<AdminListener> {
   const streams = new EventStreams(parts.view);
-  const server = createServer((request, response) => serve(parts, streams, request, response));
+  const server = createServer((request, response) => {
+    void serve(parts, streams, request, response);
+  });
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, port);
@@ -72,12 +74,13 @@ export async function startAdminListener(parts: AdminParts, port: number): Promi
   };
 }
 
-function serve(
+/** Never rejects. */
+async function serve(
   { view, gatekeeper, log }: AdminParts,
   streams: EventStreams,
   request: IncomingMessage,
   response: ServerResponse,
-): void {
+): Promise<void> {
   const requestId = randomUUID();
   response.setHeader("x-request-id", requestId);
   response.setHeader("cache-control", "no-store");
@@ -96,9 +99,9 @@ function serve(
       streams.open(response, lastEventId);
       return;
     }
-    const answer = ROUTES.get(route) ?? findModel(route);
+    const answer = ROUTES.get(route) ?? findModelRoute(route);
     if (answer === null) throw missing(request.method ?? "", url.pathname);
-    send(response, 200, JSON.stringify(answer(view, { url, principal, lastEventId })));
+    send(response, 200, JSON.stringify(await answer(view, { url, principal, lastEventId })));
   } catch (thrown) {
     const error = toInferError(thrown);
     if (error.code === "internal") log.error({ requestId, err: error.cause }, "admin call failed");
@@ -107,11 +110,14 @@ function serve(
   }
 }
 
-const MODEL_ROUTE = /^GET \/v1\/models\/([A-Za-z0-9._-]{1,128})$/;
+const MODEL_ROUTE = /^GET \/v1\/models\/([A-Za-z0-9._-]{1,128})(\/explain)?$/;
 
-function findModel(route: string): Answer | null {
-  const name = MODEL_ROUTE.exec(route)?.[1];
+function findModelRoute(route: string): Answer | null {
+  const [, name, isExplain] = MODEL_ROUTE.exec(route) ?? [];
   if (name === undefined) return null;
+  if (isExplain !== undefined) {
+    return (view, { url }) => view.explain(name, url.searchParams.get("version"));
+  }
   return (view) => {
     const model = view.models().find((each) => each.name === name);
     if (model !== undefined) return model;

@@ -1,3 +1,5 @@
+import type { VersionExplanation } from "../../request/version-explanation.ts";
+
 /** What the admin port shows; the composition root gathers it. Every field is always present. */
 
 export interface AdminVersion {
@@ -28,6 +30,16 @@ export interface AdminModel {
   readonly swapPolicy: string;
   readonly isPinned: boolean;
   readonly versions: readonly AdminVersion[];
+}
+
+export interface AdminExplanation {
+  readonly model: string;
+  /** Most microseconds of a run on a serving thread; 0: none there. */
+  readonly inlineBudgetUs: number;
+  readonly maxQueueMs: number;
+  readonly loaded: readonly VersionExplanation[];
+  /** Versions that are known and not loaded. */
+  readonly notLoaded: readonly AdminVersion[];
 }
 
 export interface AdminEvent {
@@ -63,6 +75,12 @@ export interface AdminStatus {
 export interface AdminView {
   status(): AdminStatus;
   models(): readonly AdminModel[];
+  /**
+   * Why requests wait and batches close, of the loaded versions of a model.
+   * @param version number or alias; null: all that are loaded
+   * @throws InferError `model-not-found`, `version-not-found`
+   */
+  explain(model: string, version: string | null): Promise<AdminExplanation>;
   configuration(): readonly AdminSetting[];
   /** The events after `id` that are still known, oldest first. */
   eventsAfter(id: number): readonly AdminEvent[];
