@@ -160,7 +160,7 @@ export class App {
           slot: info.slot,
           batches: loaded.batches,
         })),
-      statuses: () => manager.statuses(),
+      versions: () => manager.inspect(),
       modelBytes: () => manager.usedBytes,
       maxModelBytes: () => options.config.maxModelBytes,
       inflightBytes: () => new ByteBudget(this.#blocks.bytes, 0).usedBytes,

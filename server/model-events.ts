@@ -4,6 +4,7 @@ import type { VersionState } from "./models/lifecycle.ts";
 import { MADE_ROOM } from "./models/memory-room.ts";
 import type { StateEvent } from "./models/state-bus.ts";
 import type { ControlMetrics } from "./observe/metrics/control-metrics.ts";
+import { LoadTimer } from "./observe/metrics/load-metrics.ts";
 
 export interface ModelEventsParts {
   readonly log: Logger;
@@ -18,6 +19,7 @@ const THRASH_MS = 60_000;
 /** What the steps of versions do to log, metrics and audit. */
 export class ModelEvents {
   readonly #parts: ModelEventsParts;
+  readonly #loads: LoadTimer;
   /** Why each failed version failed last, so that each reason is audited once. */
   readonly #auditedFailures = new Map<string, string | null>();
   /** When each version was unloaded to make room, and how often that was told. */
@@ -26,6 +28,9 @@ export class ModelEvents {
 
   constructor(parts: ModelEventsParts) {
     this.#parts = parts;
+    this.#loads = new LoadTimer((phase, seconds) =>
+      parts.metrics().loadSeconds.observe({ phase }, seconds),
+    );
   }
 
   take(event: StateEvent): void {
@@ -33,6 +38,7 @@ export class ModelEvents {
     const { id, from, to, reason } = event;
     const version = `${id.model}/${id.version}`;
     metrics().transitions.inc({ to });
+    this.#loads.take(event);
     const line = { model: id.model, version: id.version, from, to, reason };
     if (to === "failed") log.error(line, "version failed");
     else log.info(line, "version state");

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { DEFAULT_ALIAS } from "../protocols/core/names.ts";
 import type { AuditEntry } from "./access/audit-record.ts";
 import { ColdLoadCalls } from "./cold-loads.ts";
 import type { Config } from "./config/config.ts";
@@ -24,6 +25,7 @@ import { StateBus } from "./models/state-bus.ts";
 import { type SlotAllocator, VersionBringer } from "./models/version-bringer.ts";
 import { weightBytesOf } from "./models/weight-bytes.ts";
 import type { ControlMetrics } from "./observe/metrics/control-metrics.ts";
+import { type ChampionReading, SwapTimer } from "./observe/metrics/swap-timer.ts";
 import { Steering } from "./steering.ts";
 import type { UsageSampler } from "./threads/usage-sampler.ts";
 
@@ -59,6 +61,7 @@ export class ModelRoom {
   readonly steering: Steering<EngineChannel>;
   readonly coldLoads: ColdLoadCalls<EngineChannel>;
   readonly #events: ModelEvents;
+  readonly #swaps: SwapTimer;
   readonly #health: ModelHealth<EngineChannel>;
   readonly #sampling: NodeJS.Timeout | null;
   readonly #parts: ModelRoomParts;
@@ -97,7 +100,13 @@ export class ModelRoom {
       },
     });
     this.#events = new ModelEvents(parts);
-    this.bus.subscribe((event) => this.#events.take(event));
+    this.#swaps = new SwapTimer((tookMs) =>
+      parts.metrics().swapSeconds.observe(tookMs / MS_PER_SECOND),
+    );
+    this.bus.subscribe((event) => {
+      this.#events.take(event);
+      if (event.to === "ready") void this.#tellServed();
+    });
     this.#health = new ModelHealth({
       manager: this.manager,
       vitals: parts.vitals,
@@ -193,7 +202,31 @@ export class ModelRoom {
     metrics().lastPollSeconds.setToCurrentTime();
     if (outcome.kind === "changed") {
       log.info({ generation: outcome.generation }, "the repository changed");
+      this.#swaps.takeIndex(this.#champions(), Date.now());
+      void this.#tellServed();
     }
+  }
+
+  async #tellServed(): Promise<void> {
+    try {
+      // The event comes before the publication that it leads to.
+      await Promise.resolve();
+      await this.manager.published;
+      this.#swaps.takeServed(this.#champions(), Date.now());
+    } catch (thrown) {
+      this.#onFault(thrown);
+    }
+  }
+
+  #champions(): readonly ChampionReading[] {
+    return this.manager.inspectModels().map((record) => {
+      const leadsTo = record.aliases.get(DEFAULT_ALIAS) ?? null;
+      return {
+        model: record.name,
+        wanted: record.wanted.aliases.get(DEFAULT_ALIAS) ?? null,
+        leadsTo: leadsTo !== null && record.isReady(leadsTo) ? leadsTo : null,
+      };
+    });
   }
 
   /** A fault of our own on the control path: what serves goes on serving. */

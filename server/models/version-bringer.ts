@@ -78,7 +78,8 @@ export class VersionBringer<Channel> {
       const report = await vetter.vet(local, signal);
       record.report = report;
       await assertReplaceable(local, report, replaced);
-      record.costBytes ??= loader.costBytes(await weightBytesOf(local), report);
+      record.fileBytes ??= await weightBytesOf(local);
+      record.costBytes ??= loader.costBytes(record.fileBytes, report);
       signal.throwIfAborted();
       await makeRoom();
       signal.throwIfAborted();

@@ -28,6 +28,8 @@ export class VersionRecord<Channel> {
   report: VetReport | null = null;
   /** Memory that it takes when loaded, as far as known; null until it was vetted. */
   costBytes: number | null = null;
+  /** Size of the files that the runtime reads; null until they are on this disk. */
+  fileBytes: number | null = null;
   /** It is wanted, but loads only when a request asks for it; requests wait for it. */
   isOnRequest = false;
   #isOnProbation = false;

@@ -64,6 +64,28 @@ describe("a model put in a folder", () => {
     await client.close();
   });
 
+  it("tells in its metrics how long loads and swaps took, and what versions take", async () => {
+    const page = await (
+      await fetch(`http://127.0.0.1:${server.endpoints.metricsPort}/metrics`)
+    ).text();
+    const readingOf = (series: string) => {
+      const line = page.split("\n").find((each) => each.startsWith(`${series} `));
+      return Number(line?.slice(series.length + 1));
+    };
+    for (const phase of ["fetch", "vet", "load", "warm", "total"]) {
+      assert.equal(readingOf(`sluice_version_load_seconds_count{phase="${phase}"}`), 2, phase);
+    }
+    // Published once, rolled back twice; the last may not be counted yet.
+    const swaps = readingOf("sluice_swap_seconds_count");
+    assert.ok(swaps >= 1 && swaps <= 3, `${swaps} swaps`);
+    const labels = '{model="scale",version="2"}';
+    const sinceSeconds = readingOf(`sluice_version_state_since_timestamp_seconds${labels}`);
+    assert.ok(sinceSeconds > Date.now() / 1000 - 600 && sinceSeconds <= Date.now() / 1000);
+    const fileBytes = readingOf(`sluice_version_file_bytes${labels}`);
+    assert.equal(fileBytes, scaleModel(3).length);
+    assert.ok(readingOf(`sluice_version_bytes${labels}`) >= fileBytes);
+  });
+
   it("keeps serving when the next version is refused, and says why", async () => {
     const client = server.http();
     const store = openStore(server.repository);

@@ -1,7 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { createLoadHistograms, LOAD_BOUNDS_SECONDS, type LoadHistograms } from "./load-metrics.ts";
 
 /** Counters of rare events on the control thread. */
-export interface ControlMetrics {
+export interface ControlMetrics extends LoadHistograms {
   readonly transitions: Counter<"to">;
   readonly polls: Counter<"outcome">;
   readonly lastPollSeconds: Gauge;
@@ -52,10 +53,9 @@ export function createControlMetrics(registry: Registry): ControlMetrics {
       registers,
     }),
     ...createRoomMetrics(registers),
+    ...createLoadHistograms(registry),
   };
 }
-
-const LOAD_BOUNDS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 function createRoomMetrics(registers: Registry[]) {
   return {

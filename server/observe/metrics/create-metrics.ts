@@ -6,6 +6,7 @@ import { registerCertificate, registerConnections } from "./network-metrics.ts";
 import { registerHistograms } from "./request-histograms.ts";
 import { registerBatches, registerRequests } from "./request-metrics.ts";
 import { registerGauges } from "./state-metrics.ts";
+import { registerVersions } from "./version-metrics.ts";
 
 /** promtool refuses these three of prom-client's defaults: gauges named `_total`. */
 const MISNAMED_DEFAULTS = [
@@ -26,6 +27,7 @@ export function createMetrics(parts: MetricsParts): {
   registerBatches(registry, parts);
   registerHistograms(registry, parts);
   registerGauges(registry, parts);
+  registerVersions(registry, parts);
   registerConnections(registry, parts);
   if (parts.certificate !== null) registerCertificate(registry, parts.certificate);
   if (parts.capture !== null) registerCapture(registry, parts.capture);

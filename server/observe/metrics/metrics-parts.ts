@@ -1,8 +1,14 @@
 import type { BatchClose, PlacementName } from "../../models/loader.ts";
-import type { VersionStatus } from "../../models/serving-map.ts";
+import type { VersionRecord } from "../../models/version-record.ts";
 import type { CounterReader } from "../../threads/shared-counters.ts";
 import type { SharedGauge } from "../../threads/shared-gauge.ts";
 import type { CaptureCounters } from "../capture/capture-counters.ts";
+
+/** What is shown of one known version. */
+export type VersionReading = Pick<
+  VersionRecord<unknown>,
+  "id" | "state" | "sinceMs" | "takesMemory" | "costBytes" | "fileBytes"
+>;
 
 /** What the metrics page is rendered from; read anew at each scrape. */
 export interface MetricsParts {
@@ -16,7 +22,8 @@ export interface MetricsParts {
     /** Batches run so far. */
     readonly batches: (placement: PlacementName, closedBy: BatchClose) => number;
   }[];
-  readonly statuses: () => readonly { readonly model: string; readonly status: VersionStatus }[];
+  /** Every known version, loaded or not. */
+  readonly versions: () => readonly VersionReading[];
   /** Memory of loaded versions, as far as known, and what it may be; 0: no budget. */
   readonly modelBytes: () => number;
   readonly maxModelBytes: () => number;

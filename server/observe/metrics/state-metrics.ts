@@ -1,5 +1,4 @@
 import { Gauge, type Registry } from "prom-client";
-import { VERSION_STATES } from "../../models/lifecycle.ts";
 import type { MetricsParts } from "./metrics-parts.ts";
 
 export function registerGauges(registry: Registry, parts: MetricsParts): void {
@@ -13,21 +12,6 @@ export function registerGauges(registry: Registry, parts: MetricsParts): void {
       this.reset();
       for (const { model, version, slot } of parts.loaded()) {
         this.set({ model, version: String(version) }, parts.gauge.read(slot));
-      }
-    },
-  });
-  new Gauge({
-    name: "sluice_version_state",
-    help: "1 for the state that a version is in.",
-    labelNames: ["model", "version", "state"],
-    registers,
-    collect() {
-      this.reset();
-      for (const { model, status } of parts.statuses()) {
-        for (const state of VERSION_STATES) {
-          const value = status.state === state ? 1 : 0;
-          this.set({ model, version: String(status.version), state }, value);
-        }
       }
     },
   });
