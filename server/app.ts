@@ -14,7 +14,6 @@ import { type MetricsListener, startMetricsListener } from "./lib/metrics-listen
 import { probePort } from "./lib/probe-port.ts";
 import { ModelRoom } from "./model-room.ts";
 import type { ServableId } from "./models/servable.ts";
-import type { Source } from "./models/source.ts";
 import type { StateBus } from "./models/state-bus.ts";
 import type { VersionRecord } from "./models/version-record.ts";
 import { type CaptureRoom, openCaptureRoom } from "./observe/capture/capture-room.ts";
@@ -24,6 +23,7 @@ import { ByteBudget } from "./request/byte-budget.ts";
 import type { VersionStatistics } from "./request/version-statistics.ts";
 import { createSource } from "./sources/create-source.ts";
 import { type RedisWake, watchRedis } from "./sources/redis-wake.ts";
+import type { WatchedSource } from "./sources/watched-source.ts";
 import type { ControlAsk, ThreadBirth, ThreadRole } from "./threads/messages.ts";
 import { readExplanation } from "./threads/read-explanation.ts";
 import { countRuns, readStatistics } from "./threads/read-statistics.ts";
@@ -74,7 +74,7 @@ export class App {
   readonly #metrics: ControlMetrics;
   readonly #registry: ReturnType<typeof createMetrics>["registry"];
   readonly #blocks: SharedBlocksOfAll;
-  readonly #source: Source;
+  readonly #source: WatchedSource;
   readonly #engine: PickedEngine;
   readonly #transport: PickedTransport;
   /** null: plain text. */
@@ -108,7 +108,7 @@ export class App {
 
   private constructor(
     options: AppOptions,
-    source: Source,
+    source: WatchedSource,
     access: AccessRoom,
     capture: CaptureRoom | null,
   ) {
@@ -169,6 +169,7 @@ export class App {
       ),
       certificate: this.#tls,
       isReady: () => manager.isReady,
+      source,
       capture: capture?.counters ?? null,
     });
     this.#metrics = metrics.control;

@@ -1,12 +1,16 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { AzureCredentials } from "../../protocols/repository/azure-container.ts";
 import { isContainerLocation } from "../../protocols/repository/location.ts";
 import type { ServableId } from "../models/servable.ts";
-import type { Source } from "../models/source.ts";
 import { AzureBlobReader } from "./azure-blob-reader.ts";
+import { CacheMeter } from "./cache-meter.ts";
+import { listCached } from "./cache-trim.ts";
 import { DirectoryReader } from "./directory-reader.ts";
 import type { SourceLog } from "./repository-reader.ts";
 import { RepositorySource } from "./repository-source.ts";
+import { WatchedSource } from "./watched-source.ts";
+
+const CACHE_READING_MAX_AGE_MS = 60_000;
 
 export interface SourceOptions {
   /** Folder for everything that outlives the process. */
@@ -25,10 +29,16 @@ export interface SourceOptions {
  * The source of a model repository: a folder, or a container of Azure Blob Storage by its URL.
  * @throws LocationError for a URL that names no container
  */
-export function createSource(location: string, options: SourceOptions): Source {
+export function createSource(location: string, options: SourceOptions): WatchedSource {
   const { home, azure, ...rest } = options;
   const isContainer = isContainerLocation(location);
   const place = isContainer ? location : resolve(location);
   const reader = isContainer ? new AzureBlobReader(place, azure) : new DirectoryReader(place);
-  return new RepositorySource({ reader, home, location: place, ...rest });
+  const source = new RepositorySource({ reader, home, location: place, ...rest });
+  const cache = new CacheMeter(
+    () => listCached(join(home, "cache")),
+    () => performance.now(),
+    CACHE_READING_MAX_AGE_MS,
+  );
+  return new WatchedSource(source, cache, Date.now);
 }

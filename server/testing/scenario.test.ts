@@ -78,6 +78,9 @@ describe("a model put in a folder", () => {
     // Published once, rolled back twice; the last may not be counted yet.
     const swaps = readingOf("sluice_swap_seconds_count");
     assert.ok(swaps >= 1 && swaps <= 3, `${swaps} swaps`);
+    assert.equal(readingOf('sluice_repository_failures_in_a_row{operation="index"}'), 0);
+    assert.equal(readingOf("sluice_cache_versions"), 2);
+    assert.ok(readingOf("sluice_cache_bytes") > 2 * scaleModel(2).length, "models and manifests");
     const labels = '{model="scale",version="2"}';
     const sinceSeconds = readingOf(`sluice_version_state_since_timestamp_seconds${labels}`);
     assert.ok(sinceSeconds > Date.now() / 1000 - 600 && sinceSeconds <= Date.now() / 1000);

@@ -5,6 +5,7 @@ import type { MetricsParts } from "./metrics-parts.ts";
 import { registerCertificate, registerConnections } from "./network-metrics.ts";
 import { registerHistograms } from "./request-histograms.ts";
 import { registerBatches, registerRequests } from "./request-metrics.ts";
+import { registerSource } from "./source-metrics.ts";
 import { registerGauges } from "./state-metrics.ts";
 import { registerVersions } from "./version-metrics.ts";
 
@@ -28,6 +29,7 @@ export function createMetrics(parts: MetricsParts): {
   registerHistograms(registry, parts);
   registerGauges(registry, parts);
   registerVersions(registry, parts);
+  registerSource(registry, parts.source);
   registerConnections(registry, parts);
   if (parts.certificate !== null) registerCertificate(registry, parts.certificate);
   if (parts.capture !== null) registerCapture(registry, parts.capture);

@@ -3,6 +3,7 @@ import type { VersionRecord } from "../../models/version-record.ts";
 import type { CounterReader } from "../../threads/shared-counters.ts";
 import type { SharedGauge } from "../../threads/shared-gauge.ts";
 import type { CaptureCounters } from "../capture/capture-counters.ts";
+import type { SourceReadings } from "./source-metrics.ts";
 
 /** What is shown of one known version. */
 export type VersionReading = Pick<
@@ -39,6 +40,7 @@ export interface MetricsParts {
     readonly renewals: { readonly changed: number; readonly failed: number };
   } | null;
   readonly isReady: () => boolean;
+  readonly source: SourceReadings;
   /** null: nothing is captured. */
   readonly capture: CaptureCounters | null;
 }
