@@ -50,9 +50,9 @@ describe("classification", () => {
     const z = tensor("z", "FP32", Float32Array.of(1));
     assert.deepEqual(classifyOutputs(asking(1), [z]), [z]);
     assert.deepEqual(classifyOutputs(request([]), [z]), [z]);
-    for (const bad of [0, -1, 1.5, "3"]) {
+    for (const bad of [0, -1, 1.5, "3", 10_001, 2n ** 60n]) {
       const error = inferErrorOf(() => assertClassifications(asking(bad), OF("FP32")));
-      assert.match(error?.message ?? "", /^output 'y': .*whole number from 1/);
+      assert.match(error?.message ?? "", /^output 'y': .*whole number from 1 to 10000, got/);
     }
     assert.equal(
       inferErrorOf(() => assertClassifications(asking(1), OF("FP32"))),

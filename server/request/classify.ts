@@ -4,9 +4,12 @@ import type { Signature } from "../../protocols/core/signature.ts";
 import { InferError } from "../../protocols/core/status.ts";
 import type { Tensor } from "../../protocols/core/tensor.ts";
 import { joinFloat32 } from "../../protocols/oip-rest/write-numbers.ts";
+import { topPlaces } from "./top-places.ts";
 
 /** The parameter of a requested output (Triton's extension_classification.md). */
 const CLASSIFICATION = "classification";
+/** Each is a string of its own, made on the serving thread. */
+const MOST_CLASSES = 10_000;
 
 /**
  * The outputs of an answer, those that were asked for as classes in place of their values: BYTES
@@ -46,10 +49,12 @@ function classCountOf({ name, parameters }: RequestedOutput): number | null {
   const asked = parameters.get(CLASSIFICATION);
   if (asked === undefined) return null;
   const count = typeof asked === "bigint" ? Number(asked) : asked;
-  if (typeof count === "number" && Number.isSafeInteger(count) && count > 0) return count;
+  if (Number.isInteger(count) && Number(count) > 0 && Number(count) <= MOST_CLASSES) {
+    return Number(count);
+  }
   throw invalid(
     name,
-    `parameter '${CLASSIFICATION}' must be a whole number from 1, got ${String(asked).slice(0, 40)}`,
+    `parameter '${CLASSIFICATION}' must be a whole number from 1 to ${MOST_CLASSES}, got ${String(asked).slice(0, 40)}`,
   );
 }
 
@@ -64,23 +69,20 @@ function classify(output: Tensor, count: number): Tensor {
   const kept = Math.min(count, classes);
   const data: string[] = [];
   for (let row = 0; row < rows; row++) {
-    for (const at of topOf(output, row * classes, classes).slice(0, kept)) {
-      data.push(`${textOf(output, at)}:${at - row * classes}`);
-    }
+    const from = row * classes;
+    const top = topPlaces(classes, kept, (a, b) => compareAt(output, from + a, from + b));
+    for (const at of top) data.push(`${textOf(output, from + at)}:${at}`);
   }
   return { name, datatype: "BYTES", shape: shape.length > 1 ? [rows, kept] : [kept], data };
 }
 
-/** Places of a row's elements, the greatest first; NaN last. */
-function topOf(output: Tensor, from: number, classes: number): readonly number[] {
-  const places = Array.from({ length: classes }, (_, i) => from + i);
-  return places.sort((a, b) => {
-    const x = numberAt(output, a);
-    const y = numberAt(output, b);
-    if (x > y) return -1;
-    if (x < y) return 1;
-    return Number(isNotANumber(x)) - Number(isNotANumber(y)) || a - b;
-  });
+/** The greatest first; NaN last; of equals the lower place. */
+function compareAt(output: Tensor, a: number, b: number): number {
+  const x = numberAt(output, a);
+  const y = numberAt(output, b);
+  if (x > y) return -1;
+  if (x < y) return 1;
+  return Number(isNotANumber(x)) - Number(isNotANumber(y)) || a - b;
 }
 
 function isNotANumber(value: number | bigint): boolean {

@@ -5,7 +5,7 @@ import type { InferRequest, ModelRef } from "../../protocols/core/infer.ts";
 import { INFERENCE_ID, readInferenceId } from "../../protocols/core/inference-id.ts";
 import type { Limits } from "../../protocols/core/limits.ts";
 import { DEFAULT_PRIORITY, readPriority, readTimeoutMs } from "../../protocols/core/schedule.ts";
-import { InferError, type StatusCode, toInferError } from "../../protocols/core/status.ts";
+import { type InferError, type StatusCode, toInferError } from "../../protocols/core/status.ts";
 import type { Principal } from "../access/principal.ts";
 import { epochNowMs } from "../lib/epoch-clock.ts";
 import type { LeaseCounter } from "../models/lease.ts";
@@ -18,7 +18,7 @@ import { assertClassifications, classifyOutputs } from "./classify.ts";
 import { type ColdLoads, decoded, startCold } from "./cold-start.ts";
 import { InferenceIds } from "./inference-ids.ts";
 import { validate } from "./validate.ts";
-import type { Waiter } from "./waiter.ts";
+import { clientGone, type Waiter } from "./waiter.ts";
 
 export type Protocol = "http" | "grpc" | "websocket";
 
@@ -157,22 +157,26 @@ export class Pipeline {
     missing: unknown,
   ): Promise<Out> {
     const { serving, coldLoads, limits, quotas } = this.#parts;
-    const { principal, ref, deadlineEpochMs, protocol } = call;
+    const { principal, ref, protocol, waiter } = call;
     let counter: LeaseCounter;
-    let codec: InferCodec<In, Out>;
+    let ready: InferCall<In, Out>;
     try {
       const cold = serving().findOnRequest(ref);
       if (coldLoads === null || cold === null) throw missing;
       const refusal = quotas === null ? null : quotas.take(principal.id, ref.name);
       if (refusal !== null) throw refusal;
       const { signature } = cold;
-      codec = decoded(call.codec.decode(call.wire, limits, signature ?? undefined), call.codec);
-      await startCold(coldLoads, serving, ref, deadlineEpochMs);
+      const request = call.codec.decode(call.wire, limits, signature ?? undefined);
+      // Of its arrival: the parameter's time runs while the model loads.
+      const deadlineEpochMs = deadlineOf(call.deadlineEpochMs, request);
+      ready = { ...call, codec: decoded(request, call.codec), deadlineEpochMs };
+      await startCold(coldLoads, serving, ref, deadlineEpochMs, waiter);
+      if (waiter.isGone) throw clientGone();
       counter = serving().resolve(ref);
     } catch (thrown) {
       throw this.#recordFailure(NO_SLOT, protocol, startMs, thrown);
     }
-    return this.#compute({ ...call, codec }, startMs, counter);
+    return this.#compute(ready, startMs, counter);
   }
 
   #overloadOf(servable: Servable, deadlineEpochMs: number | null): InferError | null {
@@ -201,7 +205,7 @@ export class Pipeline {
       const running = servable.run(job);
       call.waiter.await(servable, job);
       const result = await running;
-      if (call.waiter.isGone) throw gone();
+      if (call.waiter.isGone) throw clientGone();
       const out = this.#encode(call, request, info, inferenceId, result);
       const outcome = this.#recordSuccess(info.slot, call, startMs, rowsOf(info, job), result);
       counter.slowest.offer(outcome, inferenceId);
@@ -282,18 +286,16 @@ function toJob(info: ServableInfo, request: InferRequest, deadlineEpochMs: numbe
   const { parameters } = request;
   // As nearly every request is.
   if (parameters.size === 0) return validate(info, request, deadlineEpochMs, DEFAULT_PRIORITY);
-  const deadline = earlierOf(deadlineEpochMs, readTimeoutMs(parameters));
+  const deadline = deadlineOf(deadlineEpochMs, request);
   return validate(info, request, deadline, readPriority(parameters));
 }
 
-function earlierOf(deadlineEpochMs: number | null, timeoutMs: number | null): number | null {
+/** Never later than the deadline that is known already. @throws InferError `invalid-argument` */
+function deadlineOf(deadlineEpochMs: number | null, { parameters }: InferRequest): number | null {
+  const timeoutMs = readTimeoutMs(parameters);
   if (timeoutMs === null) return deadlineEpochMs;
   const epochMs = epochNowMs() + timeoutMs;
   return deadlineEpochMs === null ? epochMs : Math.min(deadlineEpochMs, epochMs);
-}
-
-function gone(): InferError {
-  return new InferError("cancelled", "the client went away before its answer");
 }
 
 /** What goes wrong while it is judged is the request's end too: recorded, and told as any failure. */

@@ -1,3 +1,5 @@
+import { InferError } from "../../protocols/core/status.ts";
+import { createDeferred } from "../lib/deferred.ts";
 import type { Job, Servable } from "../models/servable.ts";
 
 /**
@@ -8,6 +10,8 @@ export class Waiter {
   #isGone = false;
   #servable: Servable | null = null;
   #job: Job | null = null;
+  /** Ends a wait for something else than a job. */
+  #interrupt: (() => void) | null = null;
 
   /** The client has gone: nobody reads the answer. */
   get isGone(): boolean {
@@ -21,6 +25,21 @@ export class Waiter {
     if (this.#isGone) servable.cancel(job);
   }
 
+  /**
+   * By whoever waits for something before there is a job; one at a time.
+   * @throws InferError `cancelled` as soon as the client has gone, or what `awaited` rejects with
+   */
+  async unlessGone(awaited: Promise<void>): Promise<void> {
+    const left = createDeferred<void>();
+    this.#interrupt = () => left.reject(clientGone());
+    if (this.#isGone) this.#interrupt();
+    try {
+      await Promise.race([left.promise, awaited]);
+    } finally {
+      this.#interrupt = null;
+    }
+  }
+
   /** By the pipeline: the job has ended. */
   settle(): void {
     this.#servable = null;
@@ -30,7 +49,12 @@ export class Waiter {
   /** By the transport, at any time and any number of times, also after the answer. */
   leave(): void {
     this.#isGone = true;
+    this.#interrupt?.();
     if (this.#servable === null || this.#job === null) return;
     this.#servable.cancel(this.#job);
   }
+}
+
+export function clientGone(): InferError {
+  return new InferError("cancelled", "the client went away before its answer");
 }

@@ -2,6 +2,7 @@ import { InferError } from "../../protocols/core/status.ts";
 import { createDeferred, type Deferred } from "../lib/deferred.ts";
 import { epochNowMs } from "../lib/epoch-clock.ts";
 import type { ColdLoads } from "../request/cold-start.ts";
+import type { Waiter } from "../request/waiter.ts";
 import type { FromThread, SteerError } from "./messages.ts";
 
 const RETRY_AFTER_MS = 1000;
@@ -25,14 +26,20 @@ export class ThreadColdLoads implements ColdLoads {
     this.#tell = tell;
   }
 
-  async load(model: string, version: number, deadlineEpochMs: number | null): Promise<void> {
+  async load(
+    model: string,
+    version: number,
+    deadlineEpochMs: number | null,
+    waiter: Waiter,
+  ): Promise<void> {
     const call = this.#byKey.get(`${model}/${version}`) ?? this.#call(model, version);
     if (call.waiting >= MAX_WAITING) {
       throw notReady(`model '${model}' has ${MAX_WAITING} requests waiting for it to load`);
     }
     call.waiting += 1;
     try {
-      await untilDeadline(call.answer.promise, deadlineEpochMs, `${model}' version '${version}`);
+      const what = `${model}' version '${version}`;
+      await waiter.unlessGone(untilDeadline(call.answer.promise, deadlineEpochMs, what));
     } finally {
       call.waiting -= 1;
     }
