@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -64,6 +64,51 @@ describe("DirectoryReader", () => {
     await assert.rejects(reader.readRange("plain", 2, new Uint8Array(2), etag), {
       kind: "changed",
     });
+  });
+
+  const listed = async () =>
+    (await reader.listFiles(new AbortController().signal)).map(({ path }) => path).sort();
+  const putFile = async (path: string) => {
+    await mkdir(join(root, path, ".."), { recursive: true });
+    await writeFile(join(root, path), "x");
+  };
+  /** Root may read everything; what it must not do here is done as nobody. */
+  const asNobody = async <T>(act: () => Promise<T>): Promise<T> => {
+    if (process.geteuid?.() !== 0) return act();
+    await chmod(base, 0o755);
+    process.seteuid?.(65_534);
+    try {
+      return await act();
+    } finally {
+      process.seteuid?.(0);
+    }
+  };
+
+  it("does not look into folders that are no model's: a disk's lost+found may not be read", async () => {
+    await putFile("m/1/model.onnx");
+    await mkdir(join(root, "lost+found"), { mode: 0o000 });
+    assert.deepEqual(await asNobody(listed), ["m/1/model.onnx", "plain"]);
+  });
+
+  it("leaves out a model that may not be read whole, and that one only", async () => {
+    await putFile("m/1/model.onnx");
+    await putFile("n/1/model.onnx");
+    await putFile("n/2/model.onnx");
+    await chmod(join(root, "n/2"), 0o000);
+    assert.deepEqual(await asNobody(listed), ["m/1/model.onnx", "plain"]);
+    await chmod(join(root, "n/2"), 0o755);
+    await mkdir(join(root, "7"), { mode: 0o000 });
+    await assert.rejects(asNobody(listed), { name: "ReadError", message: "7: EACCES" });
+  });
+
+  it("takes for gone what is gone, and rejects for what cannot be known", async () => {
+    await putFile("m/1/model.onnx");
+    await symlink("nowhere", join(root, "m/1/dangling"));
+    await symlink("circle", join(root, "m/1/circle"));
+    assert.deepEqual(await listed(), ["m/1/model.onnx", "plain"]);
+    // Stands for any failure but "not there": a name too long to look up.
+    await symlink("x".repeat(300), join(root, "m/1/long"));
+    await assert.rejects(listed(), { name: "ReadError", message: "m/1/long: ENAMETOOLONG" });
   });
 
   it("wakes when the index is replaced; stopping twice is harmless", async () => {

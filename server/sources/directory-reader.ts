@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
+import { isModelName, isVersion } from "../../protocols/core/names.ts";
 import { INDEX_PATH } from "../../protocols/repository/layout.ts";
+import { isGone } from "../lib/is-gone.ts";
 import { watchFolder } from "../lib/watch-folder.ts";
 import {
   type ListedFile,
@@ -66,16 +68,23 @@ export class DirectoryReader implements RepositoryReader {
   }
 
   async listRoot(): Promise<readonly string[]> {
-    try {
-      return await readdir(this.#root);
-    } catch (error) {
-      throw toReadError(".", error);
-    }
+    return this.#namesIn("");
   }
 
+  /** A model with a folder that may not be read is left out whole: half of it would unload the rest. */
   async listFiles(signal: AbortSignal): Promise<readonly ListedFile[]> {
     const files: ListedFile[] = [];
-    await this.#list("", MAX_DEPTH, files, signal);
+    for (const name of await this.#namesIn("")) {
+      // Whatever else lies in the root (a disk's lost+found) is nobody's to read.
+      if (!isModelName(name) && !isVersion(name)) continue;
+      const before = files.length;
+      try {
+        await this.#list(name, MAX_DEPTH, files, signal);
+      } catch (error) {
+        if (!(error instanceof DeniedError) || isVersion(name)) throw error;
+        files.length = before;
+      }
+    }
     return files;
   }
 
@@ -86,30 +95,34 @@ export class DirectoryReader implements RepositoryReader {
   }
 
   async #list(
-    folder: string,
+    path: string,
     depth: number,
     files: ListedFile[],
     signal: AbortSignal,
   ): Promise<void> {
     signal.throwIfAborted();
-    const names = await readdir(join(this.#root, folder)).catch((error: unknown) => {
+    const stats = await stat(join(this.#root, path), { bigint: true }).catch((error: unknown) => {
+      if (isGone(error)) return null;
+      throw toReadError(path, error);
+    });
+    if (stats === null) return;
+    if (stats.isDirectory()) {
+      if (depth === 1) return;
+      for (const name of await this.#namesIn(path)) {
+        if (!name.startsWith(".")) await this.#list(`${path}/${name}`, depth - 1, files, signal);
+      }
+      return;
+    }
+    if (files.length === MAX_LISTED_FILES) {
+      throw new ReadError("failed", ".", `holds more than ${MAX_LISTED_FILES} files`);
+    }
+    files.push({ path, bytes: Number(stats.size), stamp: stampOf(stats) });
+  }
+
+  async #namesIn(folder: string): Promise<readonly string[]> {
+    return readdir(join(this.#root, folder)).catch((error: unknown) => {
       throw toReadError(folder === "" ? "." : folder, error);
     });
-    for (const name of names) {
-      if (name.startsWith(".")) continue;
-      const path = folder === "" ? name : `${folder}/${name}`;
-      const stats = await stat(join(this.#root, path), { bigint: true }).catch(() => null);
-      // Gone since, or a link to nowhere: not there.
-      if (stats === null) continue;
-      if (stats.isDirectory()) {
-        if (depth > 1) await this.#list(path, depth - 1, files, signal);
-        continue;
-      }
-      if (files.length === MAX_LISTED_FILES) {
-        throw new ReadError("failed", ".", `holds more than ${MAX_LISTED_FILES} files`);
-      }
-      files.push({ path, bytes: Number(stats.size), stamp: stampOf(stats) });
-    }
   }
 
   async #withFile<T>(
@@ -162,9 +175,13 @@ async function fill(file: FileHandle, offset: number, into: Uint8Array): Promise
   return into.subarray(0, filled);
 }
 
+/** The system's word is that this server may not read there. */
+class DeniedError extends ReadError {}
+
 function toReadError(path: string, error: unknown): ReadError {
   if (error instanceof ReadError) return error;
   const code = codeOf(error);
+  if (code === "EACCES") return new DeniedError("failed", path, code);
   const isMissing = code === "ENOENT" || code === "ENOTDIR";
   return new ReadError(isMissing ? "missing" : "failed", path, isMissing ? "is not there" : code);
 }

@@ -150,7 +150,7 @@ for (const { name, create } of FIXTURES) {
       await start().poll(never);
       await fixture.delete("m/1/model.onnx");
       await assert.rejects(start().poll(never), /holds no model, and did before/);
-      assert.deepEqual(tell(await start().lastKnown()), ["m 1 undefined"]);
+      assert.deepEqual(tell(await start().lastKnown()), ["m 1 latest"]);
     });
 
     it("a version that is taken away is wanted no more while its model has another", async () => {
@@ -193,6 +193,82 @@ for (const { name, create } of FIXTURES) {
           return true;
         });
       }
+    });
+
+    it("a restart without the repository keeps each model's policy", async () => {
+      const specific = "version_policy { specific { versions: [1] } }";
+      await fixture.put("m/config.pbtxt", text(specific));
+      await fixture.put("m/1/model.onnx", model);
+      await fixture.put("m/2/model.onnx", model);
+      await fixture.put("all/config.pbtxt", text("version_policy { all {} }"));
+      await fixture.put("all/1/model.onnx", model);
+      const told = await start().poll(never);
+      const known = await start().lastKnown();
+      assert.deepEqual(known?.models, told?.models);
+      const { versionPolicy, aliases } = known?.models.get("m") ?? {};
+      assert.deepEqual(versionPolicy, { kind: "specific", versions: [1] });
+      assert.deepEqual(aliases, new Map());
+    });
+
+    it("a configuration that changes holds once it stands still: half of it may parse", async () => {
+      await fixture.put("m/config.pbtxt", text("version_policy { specific { versions: [1] } }"));
+      await fixture.put("m/1/model.onnx", model);
+      await fixture.put("m/2/model.onnx", model);
+      const source = start();
+      await source.poll(never);
+      await fixture.put("m/config.pbtxt", text(""));
+      assert.equal(await source.poll(never), null);
+      await fixture.put("m/config.pbtxt", text("version_policy { all {} }"));
+      assert.equal(await source.poll(never), null);
+      await settle();
+      assert.deepEqual(tell(await source.poll(never)), ["m 1,2 all"]);
+      await fixture.delete("m/config.pbtxt");
+      assert.equal(await source.poll(never), null);
+      await settle();
+      assert.deepEqual(tell(await source.poll(never)), ["m 1,2 latest"]);
+    });
+
+    it("a configuration that cannot be read holds up its model only, and is tried again", async () => {
+      const tooLarge = text("#".repeat(1024 * 1024 + 1));
+      await fixture.put("m/config.pbtxt", text("version_policy { all {} }"));
+      await fixture.put("m/1/model.onnx", model);
+      await fixture.put("other/1/model.onnx", model);
+      const source = start();
+      await source.poll(never);
+      await fixture.put("m/config.pbtxt", tooLarge);
+      await fixture.put("new/config.pbtxt", tooLarge);
+      await fixture.put("new/1/model.onnx", model);
+      await fixture.put("other/2/model.onnx", model);
+      await source.poll(never);
+      await settle();
+      const set = await source.poll(never);
+      assert.deepEqual(tell(set).sort(), ["m 1 all", "other 1,2 latest"]);
+      await source.poll(never);
+      const said = warnings.filter((warning) =>
+        /cannot be read; what is loaded stays/.test(warning),
+      );
+      assert.equal(said.length, 2, said.join());
+      await assert.rejects(fetchOf(source, set, 1), (error: Error) => {
+        assert.ok(!(error instanceof VetRefusal), "refused for good");
+        assert.match(error.message, /m\/config\.pbtxt: has .*1048576/);
+        return true;
+      });
+      // A start that finds it so goes by the policy it knew.
+      assert.deepEqual(tell(await start().poll(never)).sort(), ["m 1 all", "other 1,2 latest"]);
+      await fixture.put("new/config.pbtxt", text("version_policy { all {} }"));
+      await source.poll(never);
+      await settle();
+      assert.deepEqual(tell(await source.poll(never)).sort(), [
+        "m 1 all",
+        "new 1 all",
+        "other 1,2 latest",
+      ]);
+    });
+
+    it("a start with nothing but a configuration that cannot be read says why", async () => {
+      await fixture.put("m/config.pbtxt", text("#".repeat(1024 * 1024 + 1)));
+      await fixture.put("m/1/model.onnx", model);
+      await assert.rejects(start().poll(never), /m\/config\.pbtxt: has .*1048576/);
     });
 
     it("no graph at all is refused", async () => {

@@ -1,24 +1,16 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { parseIndex, serializeDocument } from "../../protocols/repository/documents.ts";
-import type { RepositoryIndex } from "../../protocols/repository/schemas.ts";
-import {
-  CONFIG_FILE,
-  parseTritonConfig,
-  type TritonConfig,
-  type TritonVersionPolicy,
-} from "../../protocols/repository/triton/model-config.ts";
-import { TritonConfigError } from "../../protocols/repository/triton/text-fields.ts";
 import { VetRefusal } from "../models/loader.ts";
 import type { LocalVersion, WantedModel, WantedSet } from "../models/source.ts";
 import { assertRoom, type DownloadLimits } from "./assert-room.ts";
 import { importVersion } from "./import-version.ts";
 import type { IndexCache } from "./index-cache.ts";
+import { type PlainConfig, PlainConfigs } from "./plain-configs.ts";
+import { isPolicy, parsePlainSet, serializePlainSet } from "./plain-kept.ts";
 import { type PlainModel, type PlainVersion, readPlainLayout } from "./plain-layout.ts";
 import { PlainRecords } from "./plain-record.ts";
 import { ReadError, type RepositoryReader, type SourceLog } from "./repository-reader.ts";
 import { SettledVersions } from "./settled-versions.ts";
 import type { VersionCache } from "./version-cache.ts";
-import { toWantedSet } from "./wanted-set.ts";
 
 export interface PlainSourceParts {
   readonly reader: RepositoryReader;
@@ -34,23 +26,12 @@ export interface PlainSourceParts {
   readonly nowMs: () => number;
 }
 
-/** A configuration as last read; `refusal` where it cannot be followed. */
-interface KnownConfig {
-  readonly stamp: string;
-  /** The last one that could be read: a slip in the file must not unload anything. */
-  readonly policy: TritonVersionPolicy;
-  readonly config: TritonConfig | null;
-  readonly refusal: string | null;
-}
-
 /** What a fingerprint stands for, as of the last reading. */
 interface KnownVersion {
   readonly version: PlainVersion;
-  readonly config: KnownConfig | null;
+  /** null: none is known yet. */
+  readonly config: PlainConfig | null;
 }
-
-const LATEST_ONE: TritonVersionPolicy = { kind: "latest", count: 1 };
-const MAX_CONFIG_BYTES = 1024 * 1024;
 
 /**
  * A repository without an index.json: Triton's or TensorFlow Serving's layout, read and never
@@ -60,7 +41,7 @@ export class PlainSource {
   readonly #parts: PlainSourceParts;
   readonly #settled: SettledVersions;
   readonly #records: PlainRecords;
-  readonly #configs = new Map<string, KnownConfig>();
+  readonly #configs: PlainConfigs;
   readonly #versions = new Map<string, KnownVersion>();
   /** Told or recalled. */
   #known: WantedSet | null = null;
@@ -70,6 +51,7 @@ export class PlainSource {
     this.#parts = parts;
     this.#settled = new SettledVersions(parts.settleMs);
     this.#records = new PlainRecords(parts.cache.root);
+    this.#configs = new PlainConfigs(parts.reader, parts.log);
   }
 
   /** null: nothing new has settled. Rejects with ReadError. */
@@ -94,8 +76,8 @@ export class PlainSource {
 
   /** The last reading before a restart. */
   async lastKnown(): Promise<WantedSet | null> {
-    const index = await this.#readKept();
-    return index === null ? null : toWantedSet(index);
+    const bytes = await this.#parts.kept.read().catch(() => null);
+    return bytes === null ? null : parsePlainSet(bytes);
   }
 
   async fetch(
@@ -112,7 +94,7 @@ export class PlainSource {
     if (known === undefined)
       throw new Error(`${model}/${number}: is not as it was when it was listed`);
     const { version, config } = known;
-    if (config !== null && config.refusal !== null) throw new VetRefusal(config.refusal);
+    assertUsable(config);
     const bytes = [...version.files.values()].reduce((sum, file) => sum + file.bytes, 0);
     await assertRoom(cache, limits, { what: `${model}/${number}`, partial: fingerprint, bytes });
     try {
@@ -141,7 +123,8 @@ export class PlainSource {
     const known = await this.lastKnown();
     if (known === null) return;
     this.#known ??= known;
-    for (const { name, versions } of known.models.values()) {
+    for (const { name, versions, versionPolicy } of known.models.values()) {
+      if (isPolicy(versionPolicy)) this.#configs.remember(name, versionPolicy);
       for (const [number, fingerprint] of versions)
         this.#settled.remember(name, number, fingerprint);
     }
@@ -156,17 +139,36 @@ export class PlainSource {
     const settled = this.#settled.read(models, nowMs());
     this.#forgetVersions(models);
     const wanted = new Map<string, WantedModel>();
+    let unread: ReadError | null = null;
     for (const model of models.values()) {
-      const config = await this.#readConfig(model, signal);
-      for (const version of model.versions.values()) {
-        this.#versions.set(version.fingerprint, { version, config });
-      }
       const versions = settled.get(model.name) ?? new Map<number, string>();
-      if (versions.size === 0) continue;
-      const versionPolicy = config?.policy ?? LATEST_ONE;
-      wanted.set(model.name, { name: model.name, versions, aliases: new Map(), versionPolicy });
+      try {
+        const config = await this.#readConfig(model, versions, signal);
+        if (versions.size === 0 || config === null) continue;
+        const { policy: versionPolicy } = config;
+        wanted.set(model.name, { name: model.name, versions, aliases: new Map(), versionPolicy });
+      } catch (thrown) {
+        if (!(thrown instanceof ReadError)) throw thrown;
+        // Left out means "unknown"; the other models are none the worse for it.
+        unread ??= thrown;
+      }
     }
+    if (wanted.size === 0 && unread !== null) throw unread;
     return { generation: 0, models: wanted, removed: new Set() };
+  }
+
+  /** A version's fingerprint covers the configuration: where it has settled, so has that. */
+  async #readConfig(
+    model: PlainModel,
+    settled: ReadonlyMap<number, string>,
+    signal: AbortSignal,
+  ): Promise<PlainConfig | null> {
+    const isStill = [...model.versions].some(([n, each]) => settled.get(n) === each.fingerprint);
+    const config = await this.#configs.read(model, isStill, signal);
+    for (const version of model.versions.values()) {
+      this.#versions.set(version.fingerprint, { version, config });
+    }
+    return config;
   }
 
   #forgetVersions(models: ReadonlyMap<string, PlainModel>): void {
@@ -175,27 +177,6 @@ export class PlainSource {
       for (const { fingerprint } of versions.values()) listed.add(fingerprint);
     }
     for (const known of this.#versions.keys()) if (!listed.has(known)) this.#versions.delete(known);
-  }
-
-  async #readConfig(model: PlainModel, signal: AbortSignal): Promise<KnownConfig | null> {
-    if (model.config === null) return null;
-    const { path, stamp } = model.config;
-    const known = this.#configs.get(model.name);
-    if (known?.stamp === stamp) return known;
-    const snapshot = await this.#parts.reader.readIfChanged(path, null, MAX_CONFIG_BYTES, signal);
-    const text = new TextDecoder().decode(snapshot?.bytes ?? new Uint8Array(0));
-    const read = readConfigText(model.name, stamp, text, known?.policy ?? LATEST_ONE);
-    this.#configs.set(model.name, read);
-    this.#tellConfig(model.name, read);
-    return read;
-  }
-
-  #tellConfig(model: string, { config, refusal }: KnownConfig): void {
-    const { log } = this.#parts;
-    if (refusal !== null) log.warn({ model, reason: refusal }, `${CONFIG_FILE} cannot be followed`);
-    const notHonoured = config?.notHonoured ?? [];
-    if (notHonoured.length > 0)
-      log.warn({ model, notHonoured }, `${CONFIG_FILE} is not followed in all`);
   }
 
   #tellChanges(before: WantedSet | null, after: WantedSet): void {
@@ -213,7 +194,7 @@ export class PlainSource {
   }
 
   async #keep(set: WantedSet): Promise<void> {
-    await this.#parts.kept.write(serializeDocument(toIndex(set))).catch((error: unknown) => {
+    await this.#parts.kept.write(serializePlainSet(set)).catch((error: unknown) => {
       const { code } = error as NodeJS.ErrnoException;
       this.#parts.log.warn(
         { code },
@@ -221,30 +202,13 @@ export class PlainSource {
       );
     });
   }
-
-  async #readKept(): Promise<RepositoryIndex | null> {
-    try {
-      const bytes = await this.#parts.kept.read();
-      return bytes === null ? null : parseIndex(bytes);
-    } catch {
-      return null;
-    }
-  }
 }
 
-function readConfigText(
-  model: string,
-  stamp: string,
-  text: string,
-  policy: TritonVersionPolicy,
-): KnownConfig {
-  try {
-    const config = parseTritonConfig(model, text);
-    return { stamp, policy: config.versionPolicy, config, refusal: null };
-  } catch (thrown) {
-    if (!(thrown instanceof TritonConfigError)) throw thrown;
-    return { stamp, policy, config: null, refusal: thrown.message };
-  }
+/** Throws why a version cannot be imported now (ReadError) or as it stands (VetRefusal). */
+function assertUsable(config: PlainConfig | null): void {
+  if (config === null) return;
+  if (config.unread !== null) throw config.unread;
+  if (config.refusal !== null) throw new VetRefusal(config.refusal);
 }
 
 function isSameSet(a: WantedSet, b: WantedSet): boolean {
@@ -258,18 +222,4 @@ function describeSet({ models }: WantedSet): string {
     versionPolicy,
   ]);
   return JSON.stringify(described.sort(([m], [n]) => (String(m) < String(n) ? -1 : 1)));
-}
-
-/** In the form of an index, so that one reader checks both; the policy is read anew. */
-function toIndex({ generation, models }: WantedSet): RepositoryIndex {
-  const entries = [...models.values()].map(({ name, versions }) => [
-    name,
-    {
-      versions: Object.fromEntries(
-        [...versions].map(([number, manifestSha256]) => [number, { manifestSha256 }]),
-      ),
-      aliases: { champion: Math.max(...versions.keys()) },
-    },
-  ]);
-  return { schemaVersion: 1, generation, models: Object.fromEntries(entries), removed: [] };
 }

@@ -59,7 +59,8 @@ export interface RepositoryReader {
   /** Names in the root, some of them if there are many. Rejects with `missing` without a root. */
   listRoot(signal: AbortSignal): Promise<readonly string[]>;
   /**
-   * Every file that lies at most four names deep (`model/1/folder/file`) and in no hidden folder.
+   * Every file that lies at most four names deep (`model/1/folder/file`) and in no hidden folder. What
+   * lies under no model's or version's name may be left out, and a model that may not be read whole is.
    * Rejects with `failed` when there are more than MAX_LISTED_FILES.
    */
   listFiles(signal: AbortSignal): Promise<readonly ListedFile[]>;

@@ -4,6 +4,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:f
 import { join } from "node:path";
 import { parseManifest, sha256Hex } from "../../protocols/repository/documents.ts";
 import { MANIFEST_FILE } from "../../protocols/repository/layout.ts";
+import { isGone } from "../lib/is-gone.ts";
 import type { LocalVersion } from "../models/source.ts";
 import { PIECE_BYTES } from "./repository-reader.ts";
 
@@ -109,8 +110,7 @@ async function readIfThere(path: string): Promise<Uint8Array | null> {
   try {
     return await readFile(path);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    if (isGone(error)) return null;
     throw error;
   }
 }
@@ -124,7 +124,10 @@ async function isWhole(
   if (sha256Hex(manifestBytes) !== sha256) return false;
   const { files } = parseManifest(MANIFEST_FILE, manifestBytes);
   for (const file of files) {
-    const found = await stat(join(directory, file.path)).catch(() => null);
+    const found = await stat(join(directory, file.path)).catch((error: unknown) => {
+      if (isGone(error)) return null;
+      throw error;
+    });
     if (found === null || !found.isFile() || found.size !== file.bytes) return false;
     // Under another name it could be changed, now or while it is loaded.
     if (found.nlink !== 1) return false;
