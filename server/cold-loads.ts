@@ -57,6 +57,7 @@ export class ColdLoadCalls<Channel> {
   /** False: not in time. @throws InferError when it failed, or is not wanted any more */
   async #whenReady(call: ColdCall): Promise<boolean> {
     const { manager, bus, nudge, nowMs, stopping } = this.#parts;
+    if (stopping.aborted) throw new InferError("draining", "the server is shutting down");
     const timeoutMs = this.#parts.timeoutMs();
     const settled = createDeferred<boolean>();
     const check = () => this.#check(call, settled);

@@ -16,6 +16,8 @@ export interface SteeringParts<Channel> {
   readonly stopping: AbortSignal;
 }
 
+const LOOK_AGAIN_MS = 500;
+
 /**
  * Load and unload calls of explicit mode. A load is answered once every thread serves the model, or
  * says why it does not; never later than the attempt that it asked for, or the server's end.
@@ -59,6 +61,7 @@ export class Steering<Channel> {
 
   async #whenSettled(model: string): Promise<void> {
     const { manager, bus, stopping } = this.#parts;
+    if (stopping.aborted) throw new InferError("draining", "the server is shutting down");
     const settled = createDeferred<void>();
     const check = () => {
       if (manager.isSettled(model)) settled.resolve();
@@ -66,12 +69,15 @@ export class Steering<Channel> {
     const unsubscribe = bus.subscribe(({ id }) => {
       if (id.model === model) check();
     });
+    // That no room came free is no step of the lifecycle, and so no event.
+    const timer = setInterval(check, LOOK_AGAIN_MS);
     const onStop = () => settled.reject(new InferError("draining", "the server is shutting down"));
     stopping.addEventListener("abort", onStop, { once: true });
     try {
       check();
       await settled.promise;
     } finally {
+      clearInterval(timer);
       unsubscribe();
       stopping.removeEventListener("abort", onStop);
     }

@@ -1,7 +1,7 @@
 import { DEFAULT_ALIAS } from "../../protocols/core/names.ts";
 import { InferError } from "../../protocols/core/status.ts";
 import { within } from "../lib/within.ts";
-import { AskQueue } from "./ask-queue.ts";
+import { LoadOrder } from "./load-order.ts";
 import { type Candidate, keyOf, MADE_ROOM, type MemoryRoom, NoRoom } from "./memory-room.ts";
 import { isAtRest, ModelRecord, signatureBefore } from "./model-record.ts";
 import type { Publisher } from "./publication.ts";
@@ -50,7 +50,7 @@ export class Manager<Channel> {
   readonly #parts: ManagerParts<Channel>;
   readonly #models = new Map<string, ModelRecord<Channel>>();
   readonly #unloader: Unloader<Channel>;
-  readonly #asks = new AskQueue<VersionRecord<Channel>>();
+  readonly #order: LoadOrder<Channel>;
   /** When a version that waits for room should be looked at again. */
   #lookAgainMs = Number.POSITIVE_INFINITY;
   #isSynced = false;
@@ -59,6 +59,7 @@ export class Manager<Channel> {
 
   constructor(parts: ManagerParts<Channel>) {
     this.#parts = parts;
+    this.#order = new LoadOrder(parts.room);
     const { bringer, publisher, onFault } = parts;
     this.#unloader = new Unloader({
       bringer,
@@ -140,7 +141,8 @@ export class Manager<Channel> {
     // Asking again is a wish to try again, also what failed for good.
     for (const version of this.#wantedRecords(this.#recordOf(name))) {
       version.retryNow();
-      if (!version.isReady) this.#asks.add(version, Number.POSITIVE_INFINITY);
+      const nowMs = this.#parts.nowMs();
+      if (!version.isReady) this.#order.asks.add(version, Number.POSITIVE_INFINITY, nowMs);
     }
     this.refresh();
   }
@@ -148,7 +150,7 @@ export class Manager<Channel> {
   /** A request waits for a version that loads on request; many may. */
   ask(name: string, version: number, untilMs: number): void {
     const record = this.#models.get(name)?.versions.get(version);
-    if (record?.isOnRequest === true) this.#asks.add(record, untilMs);
+    if (record?.isOnRequest === true) this.#order.asks.add(record, untilMs, this.#parts.nowMs());
   }
 
   /**
@@ -188,7 +190,7 @@ export class Manager<Channel> {
       (version) =>
         version.isReady ||
         (version.state === "failed" && !version.isLoadable(nowMs)) ||
-        (version.isOnRequest && !this.#asks.has(version)),
+        (version.isOnRequest && !this.#order.asks.has(version)),
     );
   }
 
@@ -219,7 +221,8 @@ export class Manager<Channel> {
   /** Unloads everything; resolves when all memory is back. REQUIRES: no thread serves any more. */
   async unloadAll(): Promise<void> {
     const all = [...this.#models.values()].flatMap((record) => [...record.versions.values()]);
-    await Promise.all(all.map((version) => version.servable?.loaded.unload()));
+    // The others are the unloader's already, and a session is closed once.
+    for (const version of all) if (version.isReady) this.#unloader.free(version);
     await this.#unloader.whenIdle();
   }
 
@@ -252,7 +255,7 @@ export class Manager<Channel> {
       const known = record.versions.get(version);
       if (known !== undefined && known.manifestSha256 === manifestSha256) continue;
       // A number never changes its bytes; should it, what is under way or loaded is finished first.
-      if (known !== undefined && !isAtRest(known.state)) continue;
+      if (known !== undefined && !isAtRest(known)) continue;
       const id = { model: record.name, version };
       record.versions.set(version, new VersionRecord(id, manifestSha256, bus, nowMs));
     }
@@ -281,21 +284,12 @@ export class Manager<Channel> {
 
   /** What to bring up next, by turn; what cannot be now says why in its status. */
   #nextLoadable(): Candidate<Channel> | null {
-    this.#lookAgainMs = Number.POSITIVE_INFINITY;
-    for (const candidate of this.#candidates()) {
-      // What it takes is found out on the way.
-      if (candidate.version.costBytes === null) return candidate;
-      const plan = this.#plan(candidate);
-      if (plan.kind === "fits") return candidate;
-      if (plan.kind === "wait") {
-        this.#lookAgainMs = Math.min(this.#lookAgainMs, plan.untilMs);
-        // First asked, first served: a smaller one behind it must not take what becomes free.
-        if (candidate.isAsked) return null;
-        continue;
-      }
-      this.#putAside(candidate, plan);
-    }
-    return null;
+    const { nowMs } = this.#parts;
+    const wanted = (model: ModelRecord<Channel>) => this.#wantedRecords(model);
+    const { next, putAside, lookAgainMs } = this.#order.turn(this.#models, wanted, nowMs());
+    this.#lookAgainMs = lookAgainMs;
+    for (const { candidate, plan } of putAside) this.#putAside(candidate, plan);
+    return next;
   }
 
   #putAside(candidate: Candidate<Channel>, plan: RoomPlan): void {
@@ -303,27 +297,12 @@ export class Manager<Channel> {
     const reason = this.#parts.room.explain(candidate, plan);
     if (plan.kind === "never") version.fail(reason, false);
     else version.putOff(reason);
-    this.#asks.remove(version);
+    this.#order.asks.remove(version);
     this.refresh();
   }
 
   #plan(candidate: Candidate<Channel>): RoomPlan {
     return this.#parts.room.plan(candidate, this.#models.values());
-  }
-
-  /** What may be brought up now: what was asked for, then pinned models, then the others. */
-  #candidates(): readonly Candidate<Channel>[] {
-    const nowMs = this.#parts.nowMs();
-    const asked = this.#asks.list(nowMs);
-    const all: Candidate<Channel>[] = [];
-    for (const model of this.#models.values()) {
-      for (const version of this.#wantedRecords(model)) {
-        const isAsked = this.#asks.has(version);
-        const isPutOff = version.isOnRequest && !isAsked && version.state !== "failed";
-        if (version.isLoadable(nowMs) && !isPutOff) all.push({ model, version, isAsked });
-      }
-    }
-    return this.#parts.room.inTurn(all, asked);
   }
 
   #readinessOf(model: ModelRecord<Channel>): ModelReadiness | null {
@@ -348,7 +327,7 @@ export class Manager<Channel> {
       signal,
     );
     if (!version.isReady && version.state !== "unloaded") this.#addMissing(model);
-    if (version.isReady || version.state === "failed") this.#asks.remove(version);
+    if (version.isReady || version.state === "failed") this.#order.asks.remove(version);
     this.refresh();
     await this.#published;
   }

@@ -1,6 +1,5 @@
 import { DEFAULT_ALIAS, PREVIOUS_ALIAS } from "../../protocols/core/names.ts";
 import type { Signature } from "../../protocols/core/signature.ts";
-import type { VersionState } from "./lifecycle.ts";
 import type { PublishedModel } from "./publication.ts";
 import type { OnRequest, VersionStatus } from "./serving-map.ts";
 import type { WantedModel } from "./source.ts";
@@ -148,14 +147,16 @@ export class ModelRecord<Channel> {
   /** Drops versions that nothing wants and that hold nothing; what is under way is kept to its end. */
   dropForgotten(): void {
     const wanted = new Set(this.selected);
-    for (const [number, { state }] of this.versions) {
-      if (isAtRest(state) && !wanted.has(number)) this.versions.delete(number);
+    for (const [number, version] of this.versions) {
+      if (isAtRest(version) && !wanted.has(number)) this.versions.delete(number);
     }
   }
 }
 
 /** Nothing of it is in memory, and nothing is under way. */
-export function isAtRest(state: VersionState): boolean {
+export function isAtRest<Channel>({ state, servable }: VersionRecord<Channel>): boolean {
+  // What was isolated may still hold its memory.
+  if (servable !== null) return false;
   return state === "absent" || state === "failed" || state === "unloaded";
 }
 

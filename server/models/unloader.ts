@@ -51,6 +51,16 @@ export class Unloader<Channel> {
     await this.#free(version, servable);
   }
 
+  /** At the end, when no thread serves any more: the memory of a version that is ready. */
+  free(version: VersionRecord<Channel>): void {
+    const servable = version.servable as LoadedServable<Channel>;
+    const freeing = servable.loaded
+      .unload()
+      .catch((thrown: unknown) => this.#parts.onFault(thrown))
+      .finally(() => this.#under.delete(freeing));
+    this.#under.add(freeing);
+  }
+
   /** Resolves when no unload is under way. */
   async whenIdle(): Promise<void> {
     await Promise.all(this.#under);

@@ -123,6 +123,8 @@ export class VersionRecord<Channel> {
     this.#sinceMs = this.#nowMs();
     if (to === "ready") {
       if (!this.#isOnProbation) this.#attempts = 0;
+      // The version before it is gone for good; what befalls this one from now on is tried again.
+      this.isLastTry = false;
       this.isOnRequest = false;
     }
     this.#bus.publish({ id: this.id, from, to, reason, atMs: this.#sinceMs });

@@ -6,6 +6,8 @@ import type { Waiter } from "../request/waiter.ts";
 import type { FromThread, SteerError } from "./messages.ts";
 
 const RETRY_AFTER_MS = 1000;
+/** A longer timer fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** More would hold memory for a model that cannot be had soon. */
 const MAX_WAITING = 1024;
 
@@ -75,7 +77,7 @@ async function untilDeadline(
   const late = createDeferred<void>();
   const timer = setTimeout(
     () => late.reject(notReady(`model '${what}' was not loaded before the request's deadline`)),
-    Math.max(0, deadlineEpochMs - epochNowMs()),
+    Math.min(MAX_TIMER_MS, Math.max(0, deadlineEpochMs - epochNowMs())),
   );
   try {
     await Promise.race([loaded, late.promise]);

@@ -40,6 +40,7 @@ export class FakeWorld {
   /** Of versions ("m/1"). */
   readonly lastUsedMs = new Map<string, number>();
   readonly #slotNames = new Map<number, string>();
+  readonly #closedKeys = new Set<string>();
   #slots = 0;
 
   constructor(
@@ -163,6 +164,8 @@ export class FakeWorld {
       batches: () => 0,
       connect: () => ({ channel: key, transferList: [] }),
       unload: async () => {
+        if (this.#closedKeys.has(key)) throw new Error(`${key} was unloaded before`);
+        this.#closedKeys.add(key);
         await this.unloadGates.get(name)?.passed;
         this.loadedKeys.delete(key);
       },
