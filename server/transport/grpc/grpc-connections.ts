@@ -15,6 +15,9 @@ export class GrpcConnections {
   readonly #grpc: Server;
   readonly #tcp: TcpServer;
   readonly #sockets = new Set<Socket>();
+  /** Those that carry HTTP/2; over TLS not the same objects as the above. */
+  readonly #served = new Set<Socket>();
+  /** Resolves when the last of them has closed; null before the drain. */
   #drained: Deferred<void> | null = null;
 
   /**
@@ -26,7 +29,13 @@ export class GrpcConnections {
     this.#grpc = grpc;
     const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
     const serve = (socket: Socket) => {
-      if (!socket.destroyed) injector.injectConnection(socket);
+      if (socket.destroyed) return;
+      this.#served.add(socket);
+      socket.once("close", () => {
+        this.#served.delete(socket);
+        this.#resolveWhenDrained();
+      });
+      injector.injectConnection(socket);
     };
     this.#tcp = tls === null ? createServer({ noDelay: true }, serve) : secureServer(tls, serve);
     this.#tcp.prependListener("connection", (socket) => {
@@ -67,10 +76,12 @@ export class GrpcConnections {
   /** Every connection gets a GOAWAY: its client goes elsewhere with new calls. */
   stopAccepting(): void {
     if (this.#drained !== null) return;
-    const drained = createDeferred<void>();
-    this.#drained = drained;
+    this.#drained = createDeferred<void>();
     this.#tcp.close();
-    this.#grpc.tryShutdown(() => drained.resolve());
+    // Its callback is no end of a drain: from Node 24 it comes at once, last answers still unsent,
+    // because there an HTTP/2 server that closes has marked its sessions closed already.
+    this.#grpc.tryShutdown(() => undefined);
+    this.#resolveWhenDrained();
   }
 
   /** Ends every connection, those that still have bytes to send after at most `flushMs`. */
@@ -82,6 +93,10 @@ export class GrpcConnections {
     clearTimeout(timer);
     this.#grpc.forceShutdown();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #resolveWhenDrained(): void {
+    if (this.#served.size === 0) this.#drained?.resolve();
   }
 }
 

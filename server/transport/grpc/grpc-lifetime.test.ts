@@ -35,6 +35,16 @@ afterEach(async () => {
   assert.equal(fake.leases(), 0);
 });
 
+function wideRow(rows: number): object {
+  const values = new Array<number>(2 * rows).fill(1);
+  return {
+    name: "x",
+    datatype: "FP32",
+    shape: [String(rows), "2"],
+    contents: { fp32_contents: values },
+  };
+}
+
 /** The parts of the server's HTTP/2 answer to one hand-made call. */
 async function bareCall(
   session: ClientHttp2Session,
@@ -212,6 +222,25 @@ describe("binding and draining", () => {
     fake.held[0]?.proceed.resolve();
     assert.equal((await pending).error, null);
     await closing;
+  });
+
+  // Node 24 says that a drain is over when it begins: the last answers must leave all the same.
+  test("a drain sends every answer before it ends the connections", async () => {
+    const wide = { ...GATED, inputs: [wideRow(20_000)] };
+    const clients = await Promise.all(
+      Array.from({ length: 4 }, () => createRawClient(listener.port)),
+    );
+    const pending = clients.flatMap((each) =>
+      Array.from({ length: 5 }, () => each.call("ModelInfer", wide, AS_INFERRER)),
+    );
+    await fake.whenHeld(pending.length);
+    listener.stopAccepting();
+    const closing = listener.close(5000);
+    for (const { proceed } of fake.held) proceed.resolve();
+    const errors = (await Promise.all(pending)).map(({ error }) => error);
+    assert.deepEqual(errors, new Array(pending.length).fill(null));
+    await closing;
+    for (const each of clients) each.close();
   });
 
   test("a drain that takes too long cuts calls off and says how many", async () => {
