@@ -195,7 +195,9 @@ describe("failures of ModelInfer", () => {
   test("a full queue may be tried again later", async () => {
     const result = await client.call("ModelInfer", rowFor("limited"), AS_INFERRER);
     assertFailed(result, "queue-full", "maxQueue");
-    assert.deepEqual(result.trailers.get(PUSHBACK_TRAILER), ["1000"]);
+    const [pushback] = result.trailers.get(PUSHBACK_TRAILER);
+    // Jittered by up to half as much again.
+    assert.ok(Number(pushback) >= 1000 && Number(pushback) <= 1500, String(pushback));
   });
 
   test("a model that loads may be tried again later", async () => {
