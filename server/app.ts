@@ -13,7 +13,6 @@ import type { Logger, LogLevel } from "./lib/log.ts";
 import { type MetricsListener, startMetricsListener } from "./lib/metrics-listener.ts";
 import { probePort } from "./lib/probe-port.ts";
 import { ModelRoom } from "./model-room.ts";
-import type { ServableId } from "./models/servable.ts";
 import type { StateBus } from "./models/state-bus.ts";
 import type { VersionRecord } from "./models/version-record.ts";
 import { type CaptureRoom, openCaptureRoom } from "./observe/capture/capture-room.ts";
@@ -194,10 +193,9 @@ export class App {
     return this.#models.manager.usedBytes;
   }
 
-  /** Loaded, under way or wanted. */
-  get heldVersions(): readonly ServableId[] {
-    const statuses = this.#models.manager.statuses();
-    return statuses.map(({ model, status }) => ({ model, version: status.version }));
+  /** Hashes of the manifests of versions that are loaded, under way or wanted. */
+  get heldVersions(): readonly string[] {
+    return this.inspect().map(({ manifestSha256 }) => manifestSha256);
   }
 
   get isReady(): boolean {

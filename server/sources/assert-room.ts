@@ -10,6 +10,12 @@ export interface DownloadLimits {
   readonly freeBytes: (folder: string) => Promise<number>;
 }
 
+/** Limits, and a hand that can make room. */
+export interface DownloadRoom extends DownloadLimits {
+  /** Deletes what nothing needs where that frees `missingBytes`; nothing otherwise. */
+  readonly makeRoom: (missingBytes: number) => Promise<void>;
+}
+
 export const DOWNLOAD_LIMITS: DownloadLimits = {
   maxVersionBytes: 16 * 1024 ** 3,
   freeBytes: async (folder) => {
@@ -27,10 +33,13 @@ export interface RoomFor {
   readonly bytes: number;
 }
 
-/** Rejects when a version is too large, or the disk of the cache is too full for what is left of it. */
+/**
+ * Rejects when a version is too large, or the disk of the cache is too full for what is left of it and
+ * no room can be made.
+ */
 export async function assertRoom(
   cache: VersionCache,
-  { maxVersionBytes, freeBytes }: DownloadLimits,
+  { maxVersionBytes, freeBytes, makeRoom }: DownloadRoom,
   { what, partial, bytes }: RoomFor,
 ): Promise<void> {
   if (bytes > maxVersionBytes) {
@@ -39,7 +48,11 @@ export async function assertRoom(
   const folder = await cache.openPartial(partial);
   const left = Math.max(0, bytes - (await cache.partialBytes(partial)));
   const needed = Math.ceil(left * DISK_FACTOR);
-  const free = await freeBytes(folder);
+  let free = await freeBytes(folder);
+  if (needed > free) {
+    await makeRoom(needed - free);
+    free = await freeBytes(folder);
+  }
   if (needed > free) {
     throw new Error(`${what}: needs ${needed} bytes of disk in the cache, ${free} are free`);
   }

@@ -18,7 +18,7 @@ export function chooseSurplus(
   kept: ReadonlySet<string>,
   maxBytes: number,
 ): readonly CachedVersion[] {
-  let total = cached.reduce((sum, { bytes }) => sum + bytes, 0);
+  let total = sumBytes(cached);
   const surplus: CachedVersion[] = [];
   for (const version of [...cached].sort((a, b) => a.usedMs - b.usedMs)) {
     if (total <= maxBytes) break;
@@ -52,8 +52,7 @@ async function measure(folder: string): Promise<{ bytes: number; usedMs: number 
 }
 
 /**
- * Brings the cache to at most `maxBytes` where what is kept allows it. A folder is renamed before it is
- * deleted: what has its name is whole at every moment.
+ * Brings the cache to at most `maxBytes` where what is kept allows it.
  * @returns what was deleted
  */
 export async function trimCache(
@@ -61,7 +60,32 @@ export async function trimCache(
   kept: ReadonlySet<string>,
   maxBytes: number,
 ): Promise<readonly CachedVersion[]> {
-  const surplus = chooseSurplus(await listCached(root), kept, maxBytes);
+  return deleteCached(root, chooseSurplus(await listCached(root), kept, maxBytes));
+}
+
+/**
+ * Frees `missingBytes` of disk where what is kept allows it; deletes nothing where it does not.
+ * @returns what was deleted
+ */
+export async function freeCache(
+  root: string,
+  kept: ReadonlySet<string>,
+  missingBytes: number,
+): Promise<readonly CachedVersion[]> {
+  const cached = await listCached(root);
+  const surplus = chooseSurplus(cached, kept, sumBytes(cached) - missingBytes);
+  return sumBytes(surplus) < missingBytes ? [] : deleteCached(root, surplus);
+}
+
+function sumBytes(versions: readonly CachedVersion[]): number {
+  return versions.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** A folder is renamed before it is deleted: what has its name is whole at every moment. */
+async function deleteCached(
+  root: string,
+  surplus: readonly CachedVersion[],
+): Promise<readonly CachedVersion[]> {
   for (const { manifestSha256 } of surplus) {
     const doomed = join(root, `${PARTIAL}deleted-${manifestSha256}`);
     await rename(join(root, VERSIONS, manifestSha256), doomed);

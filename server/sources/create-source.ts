@@ -1,7 +1,6 @@
 import { join, resolve } from "node:path";
 import type { AzureCredentials } from "../../protocols/repository/azure-container.ts";
 import { isContainerLocation } from "../../protocols/repository/location.ts";
-import type { ServableId } from "../models/servable.ts";
 import { AzureBlobReader } from "./azure-blob-reader.ts";
 import { CacheMeter } from "./cache-meter.ts";
 import { listCached } from "./cache-trim.ts";
@@ -18,8 +17,8 @@ export interface SourceOptions {
   readonly azure: AzureCredentials;
   /** The cache of versions is kept below it where what is held allows it; 0: no limit. */
   readonly maxCacheBytes: number;
-  /** Versions that are loaded or wanted: they never leave the cache. */
-  readonly held: () => readonly ServableId[];
+  /** Hashes of the manifests of versions that are loaded or wanted: they never leave the cache. */
+  readonly held: () => readonly string[];
   /** Awaited at "downloading" (after each range) and "verifying": for tests that kill the process. */
   readonly pause: (point: string) => Promise<void>;
   readonly log: SourceLog;

@@ -1,7 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { inspectModel, type OnnxSummary } from "../../protocols/onnx/inspect-model.ts";
-import { serializeDocument, sha256Hex } from "../../protocols/repository/documents.ts";
+import {
+  DocumentError,
+  parseManifest,
+  serializeDocument,
+  sha256Hex,
+} from "../../protocols/repository/documents.ts";
 import { CLAIM_FILE, MANIFEST_FILE, MODEL_FILE } from "../../protocols/repository/layout.ts";
 import type { Manifest } from "../../protocols/repository/schemas.ts";
 import {
@@ -68,6 +73,7 @@ export async function importVersion(parts: VersionImport): Promise<LocalVersion>
     lineage: { fingerprint: version.fingerprint },
   };
   const bytes = serializeDocument(manifest);
+  assertManifest(`${model}/${number}`, bytes);
   const manifestSha256 = sha256Hex(bytes);
   const local = await cache.commit(version.fingerprint, manifestSha256, bytes);
   return { ...local, hints };
@@ -91,7 +97,19 @@ export function chooseFiles(version: PlainVersion, modelFile: string): readonly 
 }
 
 function isKept(name: string): boolean {
-  return PLAIN_NAME.test(name) && name !== MANIFEST_FILE && name !== CLAIM_FILE;
+  // Folded, as manifests are: on some file systems they would be one file.
+  const folded = name.toLowerCase();
+  return PLAIN_NAME.test(name) && folded !== MANIFEST_FILE && folded !== CLAIM_FILE;
+}
+
+/** What is committed must be what the cache will read: names that differ in case only are not. */
+function assertManifest(what: string, bytes: Uint8Array): void {
+  try {
+    parseManifest(what, bytes);
+  } catch (thrown) {
+    if (thrown instanceof DocumentError) throw new VetRefusal(thrown.message);
+    throw thrown;
+  }
 }
 
 async function bring(

@@ -9,6 +9,7 @@ import { scaleModel } from "../testing/tiny-models.ts";
 import { AzureBlobReader } from "./azure-blob-reader.ts";
 import { DirectoryReader } from "./directory-reader.ts";
 import { RepositorySource } from "./repository-source.ts";
+import { MemoryReader } from "./testing/memory-reader.ts";
 import {
   createHome,
   FIXTURES,
@@ -291,6 +292,43 @@ for (const { name, create } of FIXTURES) {
     });
   });
 }
+
+describe("a version whose manifest nobody could read", () => {
+  it("is refused before it comes into the cache; a foreign manifest is left aside", async (t) => {
+    const home = await createHome();
+    t.after(home.close);
+    const reader = new MemoryReader();
+    reader.files.set("m/1/model.onnx", model);
+    reader.files.set("m/1/Manifest.json", text("{}"));
+    reader.files.set("m/2/model.onnx", model);
+    reader.files.set("m/2/words.txt", text("a"));
+    reader.files.set("m/2/Words.txt", text("b"));
+    const source = new RepositorySource(
+      {
+        ...{ reader, home: home.path, ...UNBOUNDED, location: "memory" },
+        pause: async () => undefined,
+        log: { info: () => undefined, warn: () => undefined },
+      },
+      { settleMs: SETTLE_MS },
+    );
+    const versions = (await source.poll(never))?.models.get("m")?.versions;
+    const { directory } = await source.fetch("m", 1, versions?.get(1) as string, never);
+    const document = await readFile(join(directory, "manifest.json"));
+    const { files } = parseManifest("manifest.json", document);
+    assert.deepEqual(
+      files.map(({ path }) => path),
+      ["model.onnx"],
+    );
+    await assert.rejects(
+      source.fetch("m", 2, versions?.get(2) as string, never),
+      (error: Error) => {
+        assert.ok(error instanceof VetRefusal, String(error));
+        assert.equal(error.message, "m/2: files holds a path twice");
+        return true;
+      },
+    );
+  });
+});
 
 describe("a directory without an index", () => {
   it("links that lead out are refused, a hidden folder is passed over", async (t) => {

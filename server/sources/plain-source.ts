@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { VetRefusal } from "../models/loader.ts";
 import type { LocalVersion, WantedModel, WantedSet } from "../models/source.ts";
-import { assertRoom, type DownloadLimits } from "./assert-room.ts";
+import { assertRoom, type DownloadRoom } from "./assert-room.ts";
 import { importVersion } from "./import-version.ts";
 import type { IndexCache } from "./index-cache.ts";
 import { type PlainConfig, PlainConfigs } from "./plain-configs.ts";
@@ -18,7 +18,7 @@ export interface PlainSourceParts {
   readonly kept: IndexCache;
   /** The model's name where version folders lie in the root. */
   readonly baseName: string;
-  readonly limits: DownloadLimits;
+  readonly limits: DownloadRoom;
   readonly buffer: Uint8Array;
   readonly pause: (point: string) => Promise<void>;
   readonly log: SourceLog;

@@ -7,10 +7,14 @@ import {
 } from "../../protocols/repository/documents.ts";
 import { INDEX_PATH, manifestPath, ROOT_FOLDERS } from "../../protocols/repository/layout.ts";
 import type { Manifest, RepositoryIndex } from "../../protocols/repository/schemas.ts";
-import type { ServableId } from "../models/servable.ts";
 import type { LocalVersion, Source, WantedSet } from "../models/source.ts";
-import { assertRoom, DOWNLOAD_LIMITS, type DownloadLimits } from "./assert-room.ts";
-import { sweepPartials, trimCache } from "./cache-trim.ts";
+import {
+  assertRoom,
+  DOWNLOAD_LIMITS,
+  type DownloadLimits,
+  type DownloadRoom,
+} from "./assert-room.ts";
+import { type CachedVersion, freeCache, sweepPartials, trimCache } from "./cache-trim.ts";
 import { RANGE_BYTES } from "./download-file.ts";
 import { downloadVersion } from "./download-version.ts";
 import { IndexCache } from "./index-cache.ts";
@@ -33,8 +37,8 @@ export interface RepositorySourceParts {
   readonly log: SourceLog;
   /** 0: no limit. */
   readonly maxCacheBytes: number;
-  /** Versions that are loaded or wanted: they never leave the cache. */
-  readonly held: () => readonly ServableId[];
+  /** What versions are known by that are loaded or wanted: they never leave the cache. */
+  readonly held: () => readonly string[];
 }
 
 export interface RepositorySourceLimits extends DownloadLimits {
@@ -48,7 +52,7 @@ export interface RepositorySourceLimits extends DownloadLimits {
 export class RepositorySource implements Source {
   readonly description: string;
   readonly #parts: RepositorySourceParts;
-  readonly #limits: RepositorySourceLimits;
+  readonly #limits: RepositorySourceLimits & DownloadRoom;
   readonly #versions: VersionCache;
   readonly #kept: IndexCache;
   /** Of all downloads, one after another: a new one each would come and go in memory by megabytes. */
@@ -59,14 +63,14 @@ export class RepositorySource implements Source {
   readonly #plain: PlainSource;
   #isPlain = false;
   #saidEmpty = false;
-  #isSwept = false;
-  /** As last told. */
-  #wanted: WantedSet | null = null;
+  /** What the version that is being fetched is known by; null: none is. */
+  #fetching: string | null = null;
 
   constructor(parts: RepositorySourceParts, limits: Partial<RepositorySourceLimits> = {}) {
     this.description = parts.reader.description;
     this.#parts = parts;
-    this.#limits = { ...DOWNLOAD_LIMITS, settleMs: SETTLE_MS, ...limits };
+    const makeRoom = (missingBytes: number) => this.#makeRoom(missingBytes);
+    this.#limits = { ...DOWNLOAD_LIMITS, settleMs: SETTLE_MS, ...limits, makeRoom };
     this.#versions = new VersionCache(parts.home);
     this.#kept = new IndexCache(this.#versions.root, parts.location);
     this.#plain = new PlainSource({
@@ -83,8 +87,7 @@ export class RepositorySource implements Source {
 
   async poll(signal: AbortSignal): Promise<WantedSet | null> {
     const set = await this.#poll(signal);
-    this.#wanted = set ?? this.#wanted;
-    if (set !== null && !this.#isSwept) await this.#sweep(set);
+    if (set !== null) await this.#sweep(set);
     return set;
   }
 
@@ -113,12 +116,6 @@ export class RepositorySource implements Source {
   }
 
   async lastKnown(): Promise<WantedSet | null> {
-    const known = await this.#readLastKnown();
-    this.#wanted ??= known;
-    return known;
-  }
-
-  async #readLastKnown(): Promise<WantedSet | null> {
     this.#index ??= await this.#readKept();
     if (this.#index !== null) return toWantedSet(this.#index);
     const plain = await this.#plain.lastKnown();
@@ -132,11 +129,16 @@ export class RepositorySource implements Source {
     manifestSha256: string,
     signal: AbortSignal,
   ): Promise<LocalVersion> {
-    const local = this.#isPlain
-      ? await this.#plain.fetch(model, version, manifestSha256, signal)
-      : await this.#fetch(model, version, manifestSha256, signal);
-    await this.#trim(local.manifestSha256);
-    return local;
+    this.#fetching = manifestSha256;
+    try {
+      const local = this.#isPlain
+        ? await this.#plain.fetch(model, version, manifestSha256, signal)
+        : await this.#fetch(model, version, manifestSha256, signal);
+      await this.#trim(local.manifestSha256);
+      return local;
+    } finally {
+      this.#fetching = null;
+    }
   }
 
   async #fetch(
@@ -164,26 +166,49 @@ export class RepositorySource implements Source {
     return this.#parts.reader.watch(wake);
   }
 
-  /** What a process before this one left, once it is known what of it may still be resumed. */
+  /** What no version can be resumed from any more, of this process or one before it. */
   async #sweep({ models }: WantedSet): Promise<void> {
-    this.#isSwept = true;
-    const known = [...models.values()].flatMap(({ versions }) => [...versions.values()]);
-    const count = await sweepPartials(this.#versions.root, new Set(known)).catch(() => 0);
+    const resumable = new Set(this.#parts.held());
+    for (const { versions } of models.values()) {
+      for (const key of versions.values()) resumable.add(key);
+    }
+    if (this.#fetching !== null) resumable.add(this.#fetching);
+    const count = await sweepPartials(this.#versions.root, resumable).catch(() => 0);
     if (count > 0) this.#parts.log.info({ count }, "leftovers of broken downloads were deleted");
   }
 
   /** A cache that cannot be trimmed is too large and nothing worse. */
   async #trim(justFetched: string): Promise<void> {
-    const { maxCacheBytes, held, log } = this.#parts;
+    const { maxCacheBytes } = this.#parts;
     if (maxCacheBytes === 0) return;
-    const kept = new Set([justFetched]);
-    for (const { model, version } of held()) {
-      const key = this.#wanted?.models.get(model)?.versions.get(version) ?? "";
-      kept.add(this.#isPlain ? ((await this.#plain.manifestOf(key)) ?? "") : key);
+    const kept = await this.#listHeld();
+    kept.add(justFetched);
+    this.#tellDeleted(await trimCache(this.#versions.root, kept, maxCacheBytes).catch(() => []));
+  }
+
+  /** For a full disk, whatever the cache may hold: surplus versions must not keep a new one out. */
+  async #makeRoom(missingBytes: number): Promise<void> {
+    const kept = await this.#listHeld();
+    this.#tellDeleted(await freeCache(this.#versions.root, kept, missingBytes).catch(() => []));
+  }
+
+  /** Hashes of manifests; of versions without one, of what was made for them. */
+  async #listHeld(): Promise<Set<string>> {
+    const held = new Set<string>();
+    for (const key of this.#parts.held()) {
+      held.add(key);
+      const made = await this.#plain.manifestOf(key);
+      if (made !== null) held.add(made);
     }
-    const deleted = await trimCache(this.#versions.root, kept, maxCacheBytes).catch(() => []);
+    return held;
+  }
+
+  #tellDeleted(deleted: readonly CachedVersion[]): void {
     for (const { manifestSha256, bytes } of deleted) {
-      log.info({ manifestSha256, bytes }, "a version that nothing wants left the cache");
+      this.#parts.log.info(
+        { manifestSha256, bytes },
+        "a version that nothing wants left the cache",
+      );
     }
   }
 
