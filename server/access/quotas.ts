@@ -45,6 +45,10 @@ export class Quotas {
     this.#limited = limited;
   }
 
+  isLimited(keyId: string): boolean {
+    return this.#limited.has(keyId);
+  }
+
   /** Takes a request out of the key's quota. @returns why it may not be asked now; null: it may */
   take(keyId: string, model: string): InferError | null {
     const limited = this.#limited.get(keyId);

@@ -77,7 +77,7 @@ describe("a request whose model loads for it", () => {
           decode: () => ({ id: null, parameters, inputs: [], outputs: null, isTyped: false }),
           encode: () => "answer",
         },
-        ...{ protocol: "http", deadlineEpochMs: null, observer: null, waiter },
+        ...{ protocol: "http", deadlineEpochMs: null, observer: null, waiter, isQuotaTaken: false },
       });
   });
 

@@ -120,7 +120,10 @@ describe("pipeline", () => {
         takeInputs: (_info, inferenceId, inputs) => (inferenceId === "skip" ? null : inputs),
         put: (prediction) => captured.push(prediction),
       },
-      quotas: { take: (keyId, model) => (keyId === "spent" ? spent(model) : null) },
+      quotas: {
+        isLimited: () => true,
+        take: (keyId, model) => (keyId === "spent" ? spent(model) : null),
+      },
     });
   });
 
@@ -144,7 +147,7 @@ describe("pipeline", () => {
       protocol: "http",
       deadlineEpochMs,
       observer: null,
-      waiter,
+      ...{ waiter, isQuotaTaken: false },
     });
   const failsWith = (call: Promise<unknown>, code: StatusCode) =>
     assert.rejects(call, (thrown) => thrown instanceof InferError && thrown.code === code);

@@ -34,6 +34,8 @@ export interface InferCall<In, Out> {
   /** Told how a successful call went, before its answer is; null: nobody asks. */
   readonly observer: OutcomeObserver | null;
   readonly waiter: Waiter;
+  /** `takeQuota` has counted it. */
+  readonly isQuotaTaken: boolean;
 }
 
 export interface OutcomeObserver {
@@ -75,6 +77,8 @@ export interface PipelineParts {
 
 /** What each key may ask of each model; implemented by access/quotas.ts. */
 export interface QuotaGate {
+  /** Has the key a quota? */
+  isLimited(keyId: string): boolean;
   /** Takes one request out of the quota. @returns why it may not be asked now; null: it may */
   take(keyId: string, model: string): InferError | null;
 }
@@ -128,7 +132,7 @@ export class Pipeline {
     const refusal =
       this.#overloadOf(counter.servable, call.deadlineEpochMs) ??
       // Last: what the server has no room for takes nothing out of a quota.
-      (quotas === null ? null : quotas.take(call.principal.id, info.id.model));
+      (quotas === null || call.isQuotaTaken ? null : quotas.take(call.principal.id, info.id.model));
     if (refusal === null) return this.#compute(call, startMs, counter);
     return Promise.reject(this.#recordFailure(info.slot, call.protocol, startMs, refusal));
   }
@@ -150,6 +154,26 @@ export class Pipeline {
     return this.#recordFailure(counter.servable.info.slot, protocol, startMs, overload);
   }
 
+  /**
+   * For a transport that knows key and model before it has read the rest: takes the request out of the
+   * key's quota. @returns whether it did; if not, `infer` does, where there is a quota
+   * @throws InferError `quota-exceeded`, recorded
+   */
+  takeQuota(keyId: string, ref: ModelRef, protocol: Protocol): boolean {
+    const { quotas, coldLoads } = this.#parts;
+    if (quotas === null || !quotas.isLimited(keyId)) return false;
+    const serving = this.#parts.serving();
+    const counter = serving.find(ref);
+    // What is not there is explained by `infer`, and takes nothing out of a quota.
+    if (counter === null && (coldLoads === null || serving.findOnRequest(ref) === null))
+      return false;
+    const startMs = performance.now();
+    const refusal = quotas.take(keyId, ref.name);
+    if (refusal === null) return true;
+    const slot = counter === null ? NO_SLOT : counter.servable.info.slot;
+    throw this.#recordFailure(slot, protocol, startMs, refusal);
+  }
+
   /** What is not in memory may load on request. Decodes before it yields, as `infer` does. */
   async #inferCold<In, Out>(
     call: InferCall<In, Out>,
@@ -163,8 +187,10 @@ export class Pipeline {
     try {
       const cold = serving().findOnRequest(ref);
       if (coldLoads === null || cold === null) throw missing;
-      const refusal = quotas === null ? null : quotas.take(principal.id, ref.name);
+      const isFree = quotas === null || call.isQuotaTaken;
+      const refusal = isFree ? null : quotas.take(principal.id, ref.name);
       if (refusal !== null) throw refusal;
+      if (waiter.isGone) throw clientGone();
       const { signature } = cold;
       const request = call.codec.decode(call.wire, limits, signature ?? undefined);
       // Of its arrival: the parameter's time runs while the model loads.
@@ -197,6 +223,7 @@ export class Pipeline {
     try {
       admit(gauge, servable);
       isAdmitted = true;
+      if (call.waiter.isGone) throw clientGone();
       const request = call.codec.decode(call.wire, this.#parts.limits, info.signature);
       const inferenceId = readInferenceId(request.parameters) ?? this.#ids.mint();
       const job = toJob(info, request, call.deadlineEpochMs);

@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { keyFilePath, updateKeyFile } from "../access/key-file.ts";
 import { createKey } from "../access/key-record.ts";
 import { createRawClient, type RawClient } from "../transport/grpc/testing/raw-client.ts";
-import { ask } from "../transport/testing/clients.ts";
+import { ask, RawClient as HeadClient } from "../transport/testing/clients.ts";
 import { openStore, publishTiny } from "./publish-tiny.ts";
 import { type ScenarioServer, startScenario } from "./scenario-server.ts";
 import { identityModel } from "./tiny-models.ts";
@@ -55,6 +55,15 @@ describe("a key's quota, on the real server", () => {
     assert.ok(waitSecs > 800 && waitSecs <= 900, `${waitSecs} s`);
     assert.equal(headers["ratelimit-policy"], '"key";q=4;w=3600');
     assert.equal(headers["ratelimit"], `"key";r=0;t=${waitSecs}`);
+
+    // Of a spent key not even the body is waited for.
+    const head = new HeadClient(server.endpoints.httpPort);
+    const key = `x-api-key: ${limited.text}`;
+    head.write(
+      `POST /v2/models/echo/infer HTTP/1.1\r\nHost: x\r\n${key}\r\nContent-Length: 9\r\n\r\n`,
+    );
+    assert.match((await head.answers(1))[0] ?? "", /^HTTP\/1\.1 429 .*quota-exceeded/s);
+    head.destroy();
 
     const contents = { fp32_contents: [1, 2, 3] };
     const inputs = [{ name: "x", datatype: "FP32", shape: ["1", "3"], contents }];

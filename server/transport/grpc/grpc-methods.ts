@@ -88,6 +88,7 @@ export const GRPC_METHODS: readonly GrpcMethod[] = [
         deadlineEpochMs,
         observer: null,
         waiter,
+        isQuotaTaken: false,
       }),
   }),
 ];

@@ -9,6 +9,7 @@ const REQUEST_HEADERS = [
   "content-encoding",
   "content-type",
   "inference-header-content-length",
+  "want-server-timing",
   "x-api-key",
   "x-request-id",
   "x-request-timeout-ms",
@@ -16,6 +17,8 @@ const REQUEST_HEADERS = [
 /** What a page may read of an answer beyond the seven headers that are always open to it. */
 const ANSWER_HEADERS = [
   "inference-header-content-length",
+  "ratelimit",
+  "ratelimit-policy",
   "retry-after",
   "server-timing",
   "sluice-inference-id",

@@ -37,6 +37,22 @@ export class HostRule {
       assertLocal("origin", origin, originHostName(origin), boundHost);
     }
   }
+
+  /**
+   * Without keys whoever sits at this machine may steer the server, and pages of it; not the pages of
+   * `corsOrigins`, which are listed to infer.
+   * @throws InferError `permission-denied`
+   */
+  assertMaySteer(headers: RequestHeaders): void {
+    const { allowedHosts, host: boundHost } = this.#options;
+    const origin = headers.get("origin");
+    if (allowedHosts === "any" || origin === null) return;
+    if (isLocalName(originHostName(origin), boundHost)) return;
+    throw new InferError(
+      "permission-denied",
+      `without keys a page of another origin may not do this, expected a loopback origin, got ${JSON.stringify(origin.slice(0, 140))}`,
+    );
+  }
 }
 
 /**

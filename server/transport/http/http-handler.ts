@@ -43,7 +43,7 @@ const NO_BYTES = new Uint8Array(0);
  * What happens to every HTTP request, whatever socket it came through:
  *
  *   framing, host -> route -> authenticate -> authorise -> draining? -> length -> overload? -> reserve
- *   -> read -> infer -> respond -> release
+ *   -> quota -> read -> infer -> respond -> release
  *
  * Everything before `read` is synchronous and sees only the head. One instance a listener.
  */
@@ -129,6 +129,7 @@ export class HttpHandler implements InferenceHost {
     this.#hosts.assertAllowed(exchange.headers);
     const target = this.#routes.find(exchange.method, exchange.path);
     if (target instanceof InferError) throw target;
+    if (target.access.action === "admin") this.#hosts.assertMaySteer(exchange.headers);
     return { route: target.route, principal: this.#permit(target.access, credential), bodyBytes };
   }
 

@@ -48,7 +48,7 @@ export interface InferenceOrder {
 }
 
 /**
- * One inference from its head to its last byte: reserve -> read -> infer -> respond -> release. The hot
+ * One inference from its head to its last byte: reserve -> quota -> read -> infer -> respond -> release. The hot
  * path: an object and one asynchronous function a request, and a body that came whole is decoded where
  * it lies.
  */
@@ -59,9 +59,10 @@ export class HttpInference implements BodyReceiver, OutcomeObserver {
   readonly #order: InferenceOrder;
   readonly #jsonBytes: number | null;
   readonly #body: BodyBuffer;
+  readonly #isQuotaTaken: boolean;
   #timing: string | null = null;
 
-  /** Reserves the body's bytes. @throws InferError; then nothing is held */
+  /** Reserves the body's bytes and takes the request out of the key's quota. @throws InferError; then nothing is held */
   constructor(
     host: InferenceHost,
     exchange: HttpExchange,
@@ -73,7 +74,14 @@ export class HttpInference implements BodyReceiver, OutcomeObserver {
     this.#requestId = requestId;
     this.#order = order;
     this.#jsonBytes = exchange.headers.wholeNumber("inference-header-content-length");
-    this.#body = new BodyBuffer(order.bodyBytes, host.maxBodyBytes, host.pipeline.bytes);
+    const { pipeline } = host;
+    this.#body = new BodyBuffer(order.bodyBytes, host.maxBodyBytes, pipeline.bytes);
+    try {
+      this.#isQuotaTaken = pipeline.takeQuota(order.principal.id, order.ref, "http");
+    } catch (thrown) {
+      this.#body.release();
+      throw thrown;
+    }
   }
 
   /** Reads, answers, releases and tells the host. Never throws. REQUIRES: called once, at once. */
@@ -110,6 +118,7 @@ export class HttpInference implements BodyReceiver, OutcomeObserver {
         deadlineEpochMs,
         observer: this.#wantsTiming() ? this : null,
         waiter,
+        isQuotaTaken: this.#isQuotaTaken,
       });
       this.#body.holdAtLeast(byteLengthOf(answer.parts));
       const headers = headersOf(answer, this.#requestId, this.#timing);

@@ -50,6 +50,8 @@ export class NodeExchange implements HttpExchange {
 
   tellGone(waiter: Waiter): void {
     this.#waiter = waiter;
+    // Inflating a body takes time, in which he may have gone.
+    if (this.#isAborted) waiter.leave();
   }
 
   respond(

@@ -2,7 +2,7 @@ import { InferError } from "../../../protocols/core/status.ts";
 import { readCredential } from "../../access/read-credential.ts";
 
 /** The headers that the server reads; all others are ignored. */
-const NAMES = [
+export const READ_HEADERS = [
   "accept-encoding",
   "access-control-request-method",
   "authorization",
@@ -23,8 +23,8 @@ const NAMES = [
  * Places by the length of the name, -1 for none: no two have the same. Looking a name up in a Map
  * would hash a new string for every header of every request.
  */
-const PLACES = new Int8Array(Math.max(...NAMES.map((name) => name.length)) + 1).fill(-1);
-NAMES.forEach((name, place) => {
+const PLACES = new Int8Array(Math.max(...READ_HEADERS.map((name) => name.length)) + 1).fill(-1);
+READ_HEADERS.forEach((name, place) => {
   if (PLACES[name.length] !== -1) throw new Error(`'${name}' is as long as another header`);
   PLACES[name.length] = place;
 });
@@ -32,7 +32,7 @@ NAMES.forEach((name, place) => {
 /** -1 for a header that is ignored. */
 function placeOf(name: string): number {
   const place = PLACES[name.length] ?? -1;
-  return place !== -1 && NAMES[place] === name ? place : -1;
+  return place !== -1 && READ_HEADERS[place] === name ? place : -1;
 }
 
 /**
@@ -42,7 +42,7 @@ function placeOf(name: string): number {
  */
 export class RequestHeaders {
   /** By place; undefined where none came. */
-  readonly #values: (string | undefined)[] = new Array(NAMES.length);
+  readonly #values: (string | undefined)[] = new Array(READ_HEADERS.length);
   #duplicate: string | null = null;
 
   /** @param name lower case */

@@ -48,6 +48,8 @@ export class UwsExchange implements HttpExchange {
 
   tellGone(waiter: Waiter): void {
     this.#waiter = waiter;
+    // Inflating a body takes time, in which he may have gone.
+    if (this.#isAborted) waiter.leave();
   }
 
   respond(

@@ -1,10 +1,21 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { READ_HEADERS } from "../http/request-headers.ts";
 import { ask, inferBody, StreamClient } from "./clients.ts";
 import { type Rig, serve } from "./rig.ts";
 
 const APP = "https://app.example";
 const PATH = "/v2/models/double/infer";
+/** Headers that no page can set (Fetch standard, forbidden request-headers). */
+const SET_BY_BROWSERS: ReadonlySet<string> = new Set([
+  "accept-encoding",
+  "access-control-request-method",
+  "content-length",
+  "host",
+  "origin",
+  "sec-websocket-protocol",
+  "transfer-encoding",
+]);
 const FOREIGN = ["https://app.example.evil.test", "http://app.example", `${APP}:8443`, "null"];
 
 /** Web pages of other origins: those of the list may read answers, all others are as before. */
@@ -27,8 +38,8 @@ export function corsContract(rig: Rig): void {
         assert.equal(headers["access-control-allow-origin"], APP);
         assert.equal(headers["access-control-allow-methods"], "GET, POST");
         const allowed = String(headers["access-control-allow-headers"]).split(", ");
-        for (const name of ["authorization", "x-api-key", "content-type", "x-request-timeout-ms"]) {
-          assert.ok(allowed.includes(name), name);
+        for (const name of ["content-type", ...READ_HEADERS]) {
+          assert.equal(allowed.includes(name), !SET_BY_BROWSERS.has(name), name);
         }
         assert.equal(headers["access-control-allow-credentials"], undefined);
         assert.equal(headers["vary"], "origin");
@@ -44,7 +55,7 @@ export function corsContract(rig: Rig): void {
         for (const answer of [good, denied]) {
           assert.equal(answer.headers["access-control-allow-origin"], APP);
           const exposed = String(answer.headers["access-control-expose-headers"]).split(", ");
-          for (const name of ["x-request-id", "retry-after", "sluice-inference-id"]) {
+          for (const name of ["x-request-id", "retry-after", "ratelimit", "ratelimit-policy"]) {
             assert.ok(exposed.includes(name), name);
           }
           assert.equal(answer.headers["access-control-allow-credentials"], undefined);
@@ -74,6 +85,28 @@ export function corsContract(rig: Rig): void {
           assert.equal((await from(origin, "localhost")).json.code, "permission-denied", origin);
         }
         assert.equal((await from(APP, "app.example")).json.code, "permission-denied");
+      }));
+
+    test("without keys, a listed origin may not steer, a local one may", () =>
+      serve(rig, { corsOrigins: [APP] }, async ({ port, context }) => {
+        const load = (origin: string) =>
+          ask(port, "/v2/repository/models/double/load", {
+            method: "POST",
+            headers: { origin, host: "localhost" },
+            body: "{}",
+          });
+        const refused = await load(APP);
+        assert.equal(refused.json.code, "permission-denied");
+        assert.match(refused.json.error, /without keys/);
+        const logLevel = {
+          method: "POST",
+          headers: { origin: APP, host: "localhost" },
+          body: "{}",
+        };
+        assert.equal((await ask(port, "/v2/logging", logLevel)).json.code, "permission-denied");
+        assert.deepEqual(context.steered, []);
+        assert.equal((await load("http://localhost:3000")).status, 200);
+        assert.equal(context.steered.length, 1);
       }));
 
     test("the same list admits WebSockets", () =>

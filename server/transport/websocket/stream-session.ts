@@ -95,7 +95,7 @@ export class StreamSession {
   /** The connection is gone: what is in flight is cancelled. */
   onClosed(): void {
     this.#isClosed = true;
-    for (const waiter of this.#waiters.values()) waiter.leave();
+    this.#leaveAll();
   }
 
   /** Answers what is in flight, then closes with 1012. Resolves when that is said. */
@@ -136,6 +136,7 @@ export class StreamSession {
       deadlineEpochMs: null,
       observer: null,
       waiter,
+      isQuotaTaken: false,
     });
   }
 
@@ -189,6 +190,12 @@ export class StreamSession {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#socket.close(code, reason);
+    // Not when the client has closed too, which it may put off.
+    this.#leaveAll();
+  }
+
+  #leaveAll(): void {
+    for (const waiter of this.#waiters.values()) waiter.leave();
   }
 }
 
