@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { NeedsSignature } from "../core/codec.ts";
 import type { InferRequest, InferResponse, Parameters } from "../core/infer.ts";
 import type { Limits } from "../core/limits.ts";
 import { InferError } from "../core/status.ts";
@@ -49,8 +50,7 @@ export function cutBody(body: Uint8Array, jsonBytes: number | null, limits: Limi
     );
   }
   if (jsonBytes === 0) {
-    throw new InferError(
-      "unsupported",
+    throw new NeedsSignature(
       "a raw binary body (Inference-Header-Content-Length: 0) has no meaning here; describe the tensors in JSON",
     );
   }

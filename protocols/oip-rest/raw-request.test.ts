@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { NeedsSignature } from "../core/codec.ts";
 import type { Datatype } from "../core/datatype.ts";
 import { DEFAULT_LIMITS } from "../core/limits.ts";
 import type { Signature } from "../core/signature.ts";
@@ -66,6 +67,7 @@ describe("raw binary requests", () => {
       /no meaning here/,
       "unsupported",
     );
+    assert.throws(() => oipRestCodec.decode(wire, DEFAULT_LIMITS), NeedsSignature);
     assertRefused(
       () => oipRestCodec.decode(wire, { ...DEFAULT_LIMITS, maxBodyBytes: 3 }, model("FP32", [1])),
       /maxBodyBytes/,

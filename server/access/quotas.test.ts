@@ -66,6 +66,16 @@ describe("the quotas of keys", () => {
     assert.deepEqual([take(1), take(0)], ["in", once]);
   });
 
+  it("are never a stranger's bucket, where all are taken", () => {
+    const nowMs = 1_700_000_000_000;
+    const shared = createQuotaBlock();
+    // Strangers who have spent theirs, for long.
+    new BigInt64Array(shared).fill(BigInt(nowMs) * 1_000_000n);
+    const quotas = new Quotas(shared, [record], () => nowMs);
+    const take = (model: string) => quotas.take(record.id, model)?.code ?? "in";
+    assert.deepEqual([take("a"), take("a"), take("a"), take("b")], ["in", "in", once, "in"]);
+  });
+
   it("follow the keys, and keep what was used", () => {
     const quotas = new Quotas(createQuotaBlock(), [record], () => 1_700_000_000_000);
     for (let i = 0; i < 2; i += 1) assert.equal(quotas.take(record.id, "m"), null);

@@ -3,8 +3,8 @@ import type { KeyRecord } from "./key-record.ts";
 import { type Quota, takeToken } from "./quota.ts";
 
 /** Two cells a bucket: whose it is, and when it is full again (microseconds since the epoch). */
-const BUCKETS = 8192;
-/** Beyond so many that are taken, the first is shared: then it is stricter, never laxer. */
+const BUCKETS = 131_072;
+/** Beyond so many that are taken, the thread counts by itself: laxer, but never a stranger's bucket. */
 const MOST_PROBES = 32;
 const US_PER_MS = 1000;
 
@@ -12,10 +12,16 @@ export function createQuotaBlock(): SharedArrayBuffer {
   return new SharedArrayBuffer(2 * BUCKETS * BigInt64Array.BYTES_PER_ELEMENT);
 }
 
+/** Where it is counted: two cells from `at` on. */
+interface Bucket {
+  readonly cells: BigInt64Array;
+  readonly at: number;
+}
+
 interface Limited {
   readonly quota: Quota;
-  /** Cells by model, so that a name is hashed once a thread. */
-  readonly buckets: Map<string, number>;
+  /** By model, so that a name is hashed once a thread. */
+  readonly buckets: Map<string, Bucket>;
 }
 
 /**
@@ -59,30 +65,31 @@ export class Quotas {
       bucket = this.#claim(hashOf(`${keyId} ${model}`));
       buckets.set(model, bucket);
     }
-    const retryAfterMs = this.#takeFrom(bucket + 1, quota);
+    const retryAfterMs = this.#takeFrom(bucket, quota);
     if (retryAfterMs === 0) return null;
     return refusal(quota, keyId, model, retryAfterMs);
   }
 
-  #takeFrom(cell: number, quota: Quota): number {
+  #takeFrom({ cells, at }: Bucket, quota: Quota): number {
+    const cell = at + 1;
     const nowUs = BigInt(Math.floor(this.#clock() * US_PER_MS));
     for (;;) {
-      const before = Atomics.load(this.#cells, cell);
+      const before = Atomics.load(cells, cell);
       const { nextUs, retryAfterMs } = takeToken(before, nowUs, quota);
       if (nextUs === null) return retryAfterMs;
-      if (Atomics.compareExchange(this.#cells, cell, before, nextUs) === before) return 0;
+      if (Atomics.compareExchange(cells, cell, before, nextUs) === before) return 0;
     }
   }
 
-  /** The first cell of the bucket of `hash`, which is taken once for all threads. */
-  #claim(hash: bigint): number {
+  /** The bucket of `hash`: taken once for all threads, or of this one where there is no room. */
+  #claim(hash: bigint): Bucket {
     const home = Number(BigInt.asUintN(32, hash)) % BUCKETS;
     for (let probe = 0; probe < MOST_PROBES; probe += 1) {
       const cell = 2 * ((home + probe) % BUCKETS);
       const owner = Atomics.compareExchange(this.#cells, cell, 0n, hash);
-      if (owner === 0n || owner === hash) return cell;
+      if (owner === 0n || owner === hash) return { cells: this.#cells, at: cell };
     }
-    return 2 * home;
+    return { cells: new BigInt64Array(2), at: 0 };
   }
 }
 

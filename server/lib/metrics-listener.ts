@@ -45,7 +45,8 @@ export async function startMetricsListener(
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => {
+    // Lasting: later ones are connections that could not be taken (EMFILE), and the port stays open.
+    server.on("error", (error) => {
       reject(new Error(`cannot serve metrics on ${host}:${port}: ${error.message}`));
     });
     server.listen(port, host, resolve);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
+import { NeedsSignature } from "../../protocols/core/codec.ts";
 import { NO_PARAMETERS, type Parameters } from "../../protocols/core/infer.ts";
 import { DEFAULT_LIMITS } from "../../protocols/core/limits.ts";
 import { InferError } from "../../protocols/core/status.ts";
@@ -18,7 +19,8 @@ describe("a request whose model loads for it", () => {
   let loadDeadlines: (number | null)[];
   let inFlight: number;
   let endLoad: () => void;
-  let infer: (waiter: Waiter, parameters: Parameters) => Promise<string>;
+  /** @param parameters null: a request that cannot be read without a signature */
+  let infer: (waiter: Waiter, parameters: Parameters | null) => Promise<string>;
 
   beforeEach(() => {
     [jobs, load, loadDeadlines, inFlight] = [[], createDeferred<void>(), [], 0];
@@ -74,7 +76,10 @@ describe("a request whose model loads for it", () => {
         ref: { name: "m", version: null },
         wire: "",
         codec: {
-          decode: () => ({ id: null, parameters, inputs: [], outputs: null, isTyped: false }),
+          decode: () => {
+            if (parameters === null) throw new NeedsSignature("what is it?");
+            return { id: null, parameters, inputs: [], outputs: null, isTyped: false };
+          },
           encode: () => "answer",
         },
         ...{ protocol: "http", deadlineEpochMs: null, observer: null, waiter, isQuotaTaken: false },
@@ -91,6 +96,16 @@ describe("a request whose model loads for it", () => {
     assert.equal(await call, "answer");
     assert.equal(jobs[0]?.deadlineEpochMs, deadlineEpochMs);
     assert.equal(inFlight, 0);
+  });
+
+  it("starts the load and comes again where only the signature says what its bytes mean", async () => {
+    const call = infer(new Waiter(), null);
+    await assert.rejects(call, (thrown) => {
+      assert.ok(thrown instanceof InferError);
+      assert.deepEqual([thrown.code, thrown.retryAfterMs], ["model-not-ready", 1000]);
+      return true;
+    });
+    assert.deepEqual(loadDeadlines, [null]);
   });
 
   it("does not run for a client that has gone meanwhile", async () => {

@@ -1,7 +1,8 @@
-import type { InferCodec } from "../../protocols/core/codec.ts";
+import { type InferCodec, NeedsSignature } from "../../protocols/core/codec.ts";
 import type { InferRequest, ModelRef } from "../../protocols/core/infer.ts";
-import type { ServingMap } from "../models/serving-map.ts";
-import type { Waiter } from "./waiter.ts";
+import { InferError } from "../../protocols/core/status.ts";
+import type { OnRequest, ServingMap } from "../models/serving-map.ts";
+import { Waiter } from "./waiter.ts";
 
 /** Asks the control thread for versions that load on request. */
 export interface ColdLoads {
@@ -21,6 +22,7 @@ export interface ColdLoads {
 
 /** How often a version that came may have gone again before its request was served. */
 const TRIES = 3;
+const RETRY_AFTER_MS = 1000;
 
 /**
  * Waits for what `ref` leads to, where that loads on request.
@@ -37,6 +39,33 @@ export async function startCold(
     const cold = serving().findOnRequest(ref);
     if (cold === null) return;
     await loads.load(ref.name, cold.version, deadlineEpochMs, waiter);
+  }
+}
+
+/**
+ * What `read` gives. A request that only the signature explains, which a version may not have before it
+ * was loaded once, starts the load and comes again: its bytes do not outlive the turn.
+ * @throws InferError `model-not-ready` with Retry-After, and what `read` throws
+ */
+export function readOrStart(
+  loads: ColdLoads,
+  { name }: ModelRef,
+  { version, signature }: OnRequest,
+  read: () => InferRequest,
+): InferRequest {
+  try {
+    return read();
+  } catch (thrown) {
+    if (signature !== null || !(thrown instanceof NeedsSignature)) throw thrown;
+    // It holds no place among those who wait; who asks again hears how the load went.
+    const nobody = new Waiter();
+    nobody.leave();
+    loads.load(name, version, null, nobody).catch(() => undefined);
+    throw new InferError(
+      "model-not-ready",
+      `model '${name}' version '${version}' is loading; what a raw binary body means is known then`,
+      { retryAfterMs: RETRY_AFTER_MS },
+    );
   }
 }
 

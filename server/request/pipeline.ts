@@ -15,7 +15,7 @@ import { admit, findFull, type QueueGauge } from "./admit.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { CaptureTap } from "./capture-tap.ts";
 import { assertClassifications, classifyOutputs } from "./classify.ts";
-import { type ColdLoads, decoded, startCold } from "./cold-start.ts";
+import { type ColdLoads, decoded, readOrStart, startCold } from "./cold-start.ts";
 import { InferenceIds } from "./inference-ids.ts";
 import { validate } from "./validate.ts";
 import { clientGone, type Waiter } from "./waiter.ts";
@@ -192,7 +192,8 @@ export class Pipeline {
       if (refusal !== null) throw refusal;
       if (waiter.isGone) throw clientGone();
       const { signature } = cold;
-      const request = call.codec.decode(call.wire, limits, signature ?? undefined);
+      const read = () => call.codec.decode(call.wire, limits, signature ?? undefined);
+      const request = readOrStart(coldLoads, ref, cold, read);
       // Of its arrival: the parameter's time runs while the model loads.
       const deadlineEpochMs = deadlineOf(call.deadlineEpochMs, request);
       ready = { ...call, codec: decoded(request, call.codec), deadlineEpochMs };

@@ -159,7 +159,8 @@ function send(response: ServerResponse, status: number, body: string | Uint8Arra
 
 function listen(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => {
+    // Lasting: later ones are connections that could not be taken (EMFILE), and the port stays open.
+    server.on("error", (error) => {
       reject(new Error(`cannot serve the admin API on ${HOST}:${port}: ${error.message}`));
     });
     server.listen(port, HOST, resolve);

@@ -60,7 +60,8 @@ export class GrpcConnections {
   /** @returns the port. @throws Error when the address cannot be bound; names it and the setting */
   listen(host: string, port: number): Promise<number> {
     const bound = createDeferred<number>();
-    this.#tcp.once("error", (error: NodeJS.ErrnoException) => {
+    // Lasting: later ones are connections that could not be taken (EMFILE), and the port stays open.
+    this.#tcp.on("error", (error: NodeJS.ErrnoException) => {
       const why = error.code === "EADDRINUSE" ? "the port is taken" : error.message;
       const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
       bound.reject(

@@ -106,7 +106,8 @@ export async function createNodeListener(
 
 function listen(server: Server, { host, port }: HttpOptions): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => {
+    // Lasting: later ones are connections that could not be taken (EMFILE), and the port stays open.
+    server.on("error", (error) => {
       reject(new Error(`cannot listen on ${host}:${port}`, { cause: error }));
     });
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
