@@ -29,6 +29,7 @@ interface Key {
   readonly text: string | null;
   readonly role: Role | null;
   readonly reaches: boolean;
+  readonly isForAll: boolean;
   readonly name: string;
 }
 
@@ -38,7 +39,9 @@ function expected(key: Key, action: Action, model: string | null): Verdict {
   if (action === "probe") return "let in";
   if (key.role === null) return "unauthenticated";
   const isRoleEnough = ROLES.indexOf(key.role) >= ROLES.indexOf(action);
-  return isRoleEnough && (model === null || key.reaches) ? "let in" : "permission-denied";
+  // What concerns no one model is for keys of all models, but for reading: lists are filtered.
+  const reaches = model === null ? action === "read" || key.isForAll : key.reaches;
+  return isRoleEnough && reaches ? "let in" : "permission-denied";
 }
 
 /** What came, by its code: any answer but a refusal of the key means that it was let in. */
@@ -50,11 +53,14 @@ const MINTED = ROLES.flatMap((role) =>
   Object.entries(GLOBS).map(([glob, reaches]) => {
     const wanted = { name: "test", role, models: [glob], expiresAt: null };
     const { record, text } = createKey(wanted, new Date());
-    return { record, key: { text, role, reaches, name: `${role} on ${glob}` } };
+    return {
+      record,
+      key: { text, role, reaches, isForAll: glob === "*", name: `${role} on ${glob}` },
+    };
   }),
 );
 const KEYS: readonly Key[] = [
-  { text: null, role: null, reaches: false, name: "no key" },
+  { text: null, role: null, reaches: false, isForAll: false, name: "no key" },
   ...MINTED.map(({ key }) => key),
 ];
 
