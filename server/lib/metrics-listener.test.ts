@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { Registry } from "prom-client";
 import { startMetricsListener } from "./metrics-listener.ts";
 
-test("the metrics port survives a connection that could not be taken", async () => {
+test("the metrics port survives connections that could not be taken", async () => {
   const servers: Server[] = [];
   const onSocket = (message: unknown) => {
     const { socket } = message as { readonly socket: Socket & { readonly server: Server } };
@@ -22,7 +22,8 @@ test("the metrics port survives a connection that could not be taken", async () 
   try {
     assert.equal(await scrape(), 200);
     const error = Object.assign(new Error("accept EMFILE"), { code: "EMFILE" });
-    assert.equal(servers[0]?.emit("error", error), true);
+    // More than one: each needs a listener.
+    for (let i = 0; i < 2; i += 1) assert.equal(servers[0]?.emit("error", error), true);
     assert.equal(await scrape(), 200);
   } finally {
     unsubscribe("net.server.socket", onSocket);
