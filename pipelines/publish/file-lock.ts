@@ -7,6 +7,9 @@ import { StoreError } from "./repository-store.ts";
 const STALE_MS = 15_000;
 const WAIT_MS = 30_000;
 const MAX_RETRY_MS = 25;
+/** How long a lock that is not there may be in the hands of one who looks whether it is stale. */
+const GIVE_BACK_MS = 200;
+const LOOK_AGAIN_MS = 5;
 
 /**
  * Runs `work` while this process alone, on any machine that shares the folder, holds the lock file.
@@ -20,7 +23,7 @@ export async function withFileLock<T>(
 ): Promise<T> {
   const token = randomUUID();
   await acquire(lockPath, name, token);
-  const isHeld = async () => (await readToken(lockPath)) === token;
+  const isHeld = () => holds(lockPath, token);
   try {
     return await work(async () => {
       if (!(await isHeld())) throw new StoreError(name, "the lock was lost to another publisher");
@@ -28,6 +31,16 @@ export async function withFileLock<T>(
   } finally {
     if (await isHeld()) await unlink(lockPath);
   }
+}
+
+/** A lock that is gone may be given back at once (see takeAwayStale); another's token is another's lock. */
+async function holds(lockPath: string, token: string): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < GIVE_BACK_MS; waitedMs += LOOK_AGAIN_MS) {
+    const found = await readToken(lockPath);
+    if (found !== null) return found === token;
+    await delay(LOOK_AGAIN_MS);
+  }
+  return false;
 }
 
 async function acquire(lockPath: string, name: string, token: string): Promise<void> {
