@@ -45,7 +45,7 @@ function readCounts(): Counts {
   const page = readFileSync(join(REPOSITORY_ROOT, "deploy/docs/conformance.md"), "utf8");
   const entries = Object.entries(OUTCOMES).map(([outcome, what]) => {
     const row = page.split("\n").find((line) => line.startsWith(`| ${what} `)) ?? "";
-    return [outcome, Number(/(\d+) \|$/.exec(row)?.[1])];
+    return [outcome, Number(/(\d+) *\|$/.exec(row)?.[1])];
   });
   return Object.fromEntries(entries) as Counts;
 }
