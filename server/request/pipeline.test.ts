@@ -129,7 +129,7 @@ describe("pipeline", () => {
 
   const spent = (model: string) => {
     asked.push(model);
-    return createRefusal("quota-exceeded", "enough for now", 5);
+    return createRefusal("quota-exceeded", "the quota of key 'spent' is used up", 5);
   };
   const infer = (
     wire = "good",
